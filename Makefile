@@ -1,0 +1,43 @@
+# Commands of the project. They use the virtual environment that is active, or
+# make one in .venv; `make PYTHON=python3.11 ...` chooses its interpreter.
+PYTHON ?= python3
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+
+ACTIVE := $(or $(VIRTUAL_ENV),$(CONDA_PREFIX))
+ENV := $(or $(ACTIVE),.venv)
+PY := $(ENV)/bin/python
+INSTALLED := $(ENV)/.ssvad-installed
+DEMO := work_dirs/toy_semi_var
+
+.PHONY: demo test test-fast lint clean
+
+demo: $(INSTALLED)
+	$(PY) tools/make_toy_dataset.py --out-dir data/toy
+	$(PY) tools/train.py configs/toy_semi_var.py --work-dir $(DEMO) $(DEMO_ARGS)
+	$(PY) tools/test.py configs/toy_semi_var.py "$$(cat $(DEMO)/last_checkpoint)" \
+	    --work-dir $(DEMO) $(DEMO_ARGS)
+
+test: $(INSTALLED)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-fast: $(INSTALLED)
+	$(PY) -m pytest -m 'not slow' $(PYTEST_ARGS)
+
+lint: $(INSTALLED)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+clean:
+	rm -rf .venv build *.egg-info data/toy $(DEMO) .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One call of pip, so that nothing is ever fetched unpinned first: the pins of what
+# is missing, and the package itself, whose ranges pip checks against the rest.
+$(INSTALLED): setup.py pyproject.toml requirements/pinned.txt
+ifeq ($(ACTIVE),)
+	$(PYTHON) -m venv --clear $(ENV)
+endif
+	$(PY) requirements/missing.py > $(ENV)/missing.txt
+	$(PY) -m pip install -r $(ENV)/missing.txt -e '.[dev]'
+	touch $@

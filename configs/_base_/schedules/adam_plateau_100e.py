@@ -1,0 +1,12 @@
+# Adam, learning rate divided by 10 after five epochs without a better training loss
+# (paper Sec. 4; eps, patience and floor from the released code).
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=100, val_interval=10)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, eps=1e-6)
+)
+param_scheduler = dict(
+    type='TrainLossPlateauLR', factor=0.1, patience=5, min_value=1e-7
+)
+auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -1,0 +1,45 @@
+"""Metadata and dependencies; everything else is in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'ssvad/__init__.py').read_text())
+README = HERE / 'README.md'
+
+setup(
+    name='ssvad',
+    version=VERSION[1],
+    description='Semi-supervised spatio-temporal action detection for MMAction2',
+    long_description=README.read_text('utf-8') if README.is_file() else '',
+    long_description_content_type='text/markdown',
+    author='The ssvad authors',
+    license='Apache-2.0',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+    ],
+    packages=find_packages(include=['ssvad', 'ssvad.*']),
+    python_requires='>=3.9',
+    install_requires=[
+        'av>=10',
+        'decord>=0.6',
+        # mmaction2 1.2 imports it and does not declare it
+        'importlib_metadata',
+        'mmaction2>=1.2,<2',
+        'mmengine>=0.10.3,<1',
+        'numpy',
+        'rich',
+        'torch>=2.0',
+    ],
+    # one of `lite` and `full`, never both: they install the same module
+    extras_require={
+        'lite': ['mmcv-lite>=2.0.1,<2.2'],
+        'full': ['mmcv>=2.0.1,<2.2'],
+        'dev': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff'],
+    },
+)

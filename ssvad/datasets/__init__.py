@@ -1,0 +1,22 @@
+"""Datasets, transforms and samplers; importing registers them."""
+
+from .clip_sampling import SampleTubeClip, SampleWholeVideo
+from .mixed_sampler import MixedSampler
+from .tube_dataset import TubeDataset
+from .tube_masks import AlignMask, DropLabels, TubesToMask
+from .video_decode import OpenVideo
+from .views import PairedViews
+from .worker_seed import seed_worker
+
+__all__ = [
+    'AlignMask',
+    'DropLabels',
+    'MixedSampler',
+    'OpenVideo',
+    'PairedViews',
+    'SampleTubeClip',
+    'SampleWholeVideo',
+    'TubeDataset',
+    'TubesToMask',
+    'seed_worker',
+]

@@ -1,0 +1,179 @@
+"""Videos with action tubes, read from one neutral annotation file."""
+
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Sequence
+from typing import Callable
+
+import numpy as np
+from mmaction.datasets import BaseActionDataset
+from mmaction.registry import DATASETS
+from mmengine.fileio import join_path
+from mmengine.utils import is_abs
+
+from ssvad.annotations import load_annotations, read_split
+
+
+def dense_tubes(tubes: Sequence[dict], num_frames: int) -> np.ndarray:
+    """Spread tubes over all frames of a video.
+
+    Args:
+        tubes: Each with ``start``, the first frame (0-based), and ``boxes``, one
+            xyxy box a consecutive frame.
+        num_frames: Length of the video, F.
+
+    Returns:
+        ``(n, F, 4)`` float32, NaN where a tube is absent.
+    """
+    dense = np.full((len(tubes), num_frames, 4), np.nan, dtype=np.float32)
+    for row, tube in zip(dense, tubes):
+        row[tube['start'] : tube['start'] + len(tube['boxes'])] = tube['boxes']
+    return dense
+
+
+@DATASETS.register_module()
+class TubeDataset(BaseActionDataset):
+    """Untrimmed or trimmed videos with the boxes of the actors, frame by frame.
+
+    The annotation file is described in ``ssvad.annotations``; its ``classes``
+    become ``metainfo['classes']``. A video gives the keys
+
+    * ``video_id`` (str), ``filename`` (str), ``total_frames`` (int, F),
+      ``height`` and ``width`` (int, pixels of the source video);
+    * ``gt_tubes`` ``(n, F, 4)`` float32: xyxy, source pixels, right and bottom
+      exclusive, NaN where the tube is absent; ``tube_labels`` ``(n,)`` int64;
+    * ``label`` (int): class of the first tube, missing if there is none.
+
+    The dense tubes are made on access; what is stored are the annotated boxes.
+
+    Args:
+        ann_file: Neutral annotation file (JSON).
+        pipeline: Transforms.
+        data_prefix: ``dict(video=...)``: folder the file names are relative to.
+        split_file: Text file with the ids to use, one a line, in the order they
+            get; all videos of the annotation by default. Relative to
+            ``data_root`` like ``ann_file``.
+        filter_cfg: ``dict(filter_empty_gt=True)`` leaves out videos without tubes.
+        kwargs: Further arguments of ``BaseActionDataset`` and ``BaseDataset``
+            (``test_mode``, ``data_root``, ``indices``, ``lazy_init``, ...).
+
+    Raises:
+        ValueError: If an id of the split is unknown, or if no video is left.
+        FileNotFoundError: If video files are missing; all are looked for at once.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list[dict | Callable],
+        data_prefix: dict | None = None,
+        split_file: str | None = None,
+        filter_cfg: dict | None = None,
+        **kwargs,
+    ) -> None:
+        data_prefix = dict(video='') if data_prefix is None else data_prefix
+        if set(data_prefix) != {'video'}:
+            raise ValueError(
+                "data_prefix must be dict(video='folder of the videos'), got "
+                f'{dict(data_prefix)}'
+            )
+        unknown = set(filter_cfg or ()) - {'filter_empty_gt'}
+        if unknown:
+            raise ValueError(
+                f"filter_cfg knows 'filter_empty_gt' only, got {sorted(unknown)}"
+            )
+        self.split_file = split_file
+        super().__init__(
+            ann_file,
+            pipeline=pipeline,
+            data_prefix=data_prefix,
+            filter_cfg=filter_cfg,
+            **kwargs,
+        )
+
+    def _join_prefix(self) -> None:
+        super()._join_prefix()
+        if self.split_file and self.data_root and not is_abs(self.split_file):
+            self.split_file = join_path(self.data_root, self.split_file)
+
+    def load_data_list(self) -> list[dict]:
+        """Read the annotation file, keep the split, look for the video files."""
+        annotations = load_annotations(self.ann_file)
+        self._metainfo.setdefault('classes', tuple(annotations['classes']))
+        videos = annotations['videos']
+        if self.split_file:
+            videos = self._select(videos)
+        if not videos:
+            raise ValueError(f'{self.ann_file}: no videos in this annotation file')
+        data_list = [self.parse_data_info(video) for video in videos]
+        self._require_files([info['filename'] for info in data_list])
+        return data_list
+
+    def parse_data_info(self, raw_data_info: dict) -> dict:
+        """Keep what the pipeline needs of one video, boxes as float32 arrays."""
+        tubes = [
+            dict(start=tube['start'], boxes=np.asarray(tube['boxes'], np.float32))
+            for tube in raw_data_info['tubes']
+        ]
+        labels = [tube['label'] for tube in raw_data_info['tubes']]
+        info = dict(
+            video_id=raw_data_info['id'],
+            filename=osp.join(self.data_prefix['video'], raw_data_info['file']),
+            total_frames=raw_data_info['num_frames'],
+            height=raw_data_info['height'],
+            width=raw_data_info['width'],
+            tubes=tubes,
+            tube_labels=np.asarray(labels, dtype=np.int64),
+        )
+        if labels:
+            info['label'] = labels[0]
+        return info
+
+    def filter_data(self) -> list[dict]:
+        """Leave out videos without tubes if ``filter_empty_gt`` asks for it."""
+        if not (self.filter_cfg or {}).get('filter_empty_gt', False):
+            return self.data_list
+        kept = [info for info in self.data_list if info['tubes']]
+        if not kept:
+            raise ValueError(
+                f'{self.split_file or self.ann_file}: none of the '
+                f'{len(self.data_list)} videos has a tube, filter_empty_gt leaves '
+                'nothing'
+            )
+        return kept
+
+    def get_data_info(self, idx: int) -> dict:
+        """One video with its tubes spread over all frames."""
+        info = super().get_data_info(idx)
+        info['gt_tubes'] = dense_tubes(info.pop('tubes'), info['total_frames'])
+        return info
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Classes of a video, for ``ClassBalancedDataset``."""
+        return sorted(set(self.get_data_info(idx)['tube_labels'].tolist()))
+
+    def _select(self, videos: Sequence[dict]) -> list[dict]:
+        ids = read_split(self.split_file)
+        by_id = {video['id']: video for video in videos}
+        unknown = [video_id for video_id in ids if video_id not in by_id]
+        if unknown:
+            raise ValueError(
+                f'{self.split_file}: {len(unknown)} of {len(ids)} ids are not in '
+                f'{self.ann_file}: {_first(unknown)}'
+            )
+        return [by_id[video_id] for video_id in ids]
+
+    def _require_files(self, filenames: Sequence[str]) -> None:
+        missing = [name for name in filenames if not osp.isfile(name)]
+        if missing:
+            raise FileNotFoundError(
+                f'{len(missing)} of {len(filenames)} videos of {self.ann_file} are '
+                f'missing: {_first(missing)}; is data_prefix=dict(video='
+                f'{self.data_prefix["video"]!r}) right?'
+            )
+
+
+def _first(names: Sequence[str], count: int = 5) -> str:
+    listed = ', '.join(map(repr, names[:count]))
+    return listed if len(names) <= count else f'{listed} and {len(names) - count} more'

@@ -1,0 +1,4 @@
+from .epoch_seed_hook import EpochSeedHook
+from .train_loss_plateau import TrainLossPlateauLR
+
+__all__ = ['EpochSeedHook', 'TrainLossPlateauLR']

@@ -1,0 +1,19 @@
+from .backbones import I3D
+from .detectors import MaskDetector
+from .heads import CapsuleRoutingHead, DetOutput
+from .losses import CyclicVariance, GradientSmoothness, MaskLoss, SpreadLoss
+from .semi import SemiDetector, SemiSupConsistency, Step
+
+__all__ = [
+    'I3D',
+    'CapsuleRoutingHead',
+    'CyclicVariance',
+    'DetOutput',
+    'GradientSmoothness',
+    'MaskDetector',
+    'MaskLoss',
+    'SemiDetector',
+    'SemiSupConsistency',
+    'SpreadLoss',
+    'Step',
+]

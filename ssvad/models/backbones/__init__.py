@@ -1,0 +1,3 @@
+from .i3d import I3D
+
+__all__ = ['I3D']

@@ -1,0 +1,3 @@
+from .mask_detector import MaskDetector
+
+__all__ = ['MaskDetector']

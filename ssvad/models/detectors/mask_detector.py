@@ -1,0 +1,163 @@
+"""Spatio-temporal detector that predicts one action mask and a class per clip."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from ssvad.ramps import train_progress
+
+
+@MODELS.register_module()
+class MaskDetector(BaseModel):
+    """Backbone with taps, mask head, supervised losses; clip-wise inference.
+
+    Args:
+        backbone: Config; returns a tuple of feature maps.
+        head: Config; ``forward(features, labels, open_unlabeled)`` gives a
+            ``DetOutput``.
+        loss_cls: Config of the class loss ``(scores, labels) -> scalar``.
+        loss_mask: Config of the mask loss ``(logits, target) -> dict``.
+        warmup_epochs: Epochs in which the decoder sees all classes of clips without
+            label, because their arg-max is still noise (10 in the reference).
+        clips_per_forward: Clips of a video that are inferred at a time.
+        data_preprocessor: Config; RGB in [0, 1] is what the reference uses.
+        init_cfg: mmengine initialisation.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        head: dict,
+        loss_cls: dict = dict(type='SpreadLoss'),  # noqa: B006 (configs are read only)
+        loss_mask: dict = dict(type='MaskLoss'),  # noqa: B006
+        warmup_epochs: int = 10,
+        clips_per_forward: int = 8,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ):
+        super().__init__(data_preprocessor, init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.head = MODELS.build(head)
+        self.loss_cls = MODELS.build(loss_cls)
+        self.loss_mask = MODELS.build(loss_mask)
+        self.warmup_epochs = warmup_epochs
+        self.clips_per_forward = clips_per_forward
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[ActionDataSample] | None = None,
+        mode: str = 'tensor',
+    ):
+        """Run the detector.
+
+        Args:
+            inputs: ``tensor``: (B, C, T, H, W) clips. ``loss``: (B, 1, C, T, H, W).
+                ``predict``: (B, M, C, T, H, W), the M clips of a video. Float, scaled
+                by the data preprocessor.
+            data_samples: One per clip (video); a clip without ``gt_label`` counts as
+                unlabelled.
+            mode: ``'tensor'`` (DetOutput), ``'loss'`` (dict of scalars) or
+                ``'predict'`` (data samples with ``pred_*`` fields).
+
+        Raises:
+            ValueError: If frames, height or width are no multiples of 8, a clip
+                comes in several views in ``loss`` mode, or ``mode`` is unknown.
+        """
+        if mode == 'tensor':
+            return self.detect(inputs, data_samples)
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
+
+    def detect(
+        self, clips: Tensor, data_samples: Sequence[ActionDataSample] | None = None
+    ):
+        """Detect in (B, C, T, H, W) clips; see :class:`DetOutput`.
+
+        In training the class gate uses the labels of ``data_samples``.
+        """
+        if clips.ndim != 5 or any(size % 8 for size in clips.shape[2:]):
+            raise ValueError(
+                'MaskDetector takes clips (B, C, T, H, W) whose frames, height and '
+                f'width are multiples of 8, got {tuple(clips.shape)}'
+            )
+        labels = None
+        if self.training and data_samples is not None:
+            unknown = torch.tensor([-1])
+            labels = [s.get('gt_label', unknown).to(clips.device) for s in data_samples]
+            labels = torch.cat(labels)
+        warm_up = train_progress().epoch < self.warmup_epochs
+        return self.head(self.backbone(clips), labels, open_unlabeled=warm_up)
+
+    def loss(self, inputs: Tensor, data_samples: Sequence[ActionDataSample]) -> dict:
+        """Supervised losses of labelled clips given in one view."""
+        if inputs.shape[1] != 1:
+            raise ValueError(
+                'MaskDetector alone trains on one view per clip, got '
+                f'{inputs.shape[1]}; remove PairedViews from the pipeline or wrap the '
+                'detector in SemiDetector'
+            )
+        return self.loss_by_output(self.detect(inputs[:, 0], data_samples), data_samples)
+
+    def loss_by_output(self, output, data_samples: Sequence[ActionDataSample]) -> dict:
+        """Compare outputs with ``gt_label`` and ``gt_mask`` of the same clips.
+
+        Without any clip the terms are zero and still connected to the network, so a
+        batch without labels trains on.
+
+        Args:
+            output: DetOutput of B clips.
+            data_samples: B labelled samples.
+
+        Returns:
+            ``loss_cls``, ``loss_mask_bce``, ``loss_mask_dice``.
+        """
+        if not data_samples:
+            zero = sum(field.sum() for field in output)
+            return dict(loss_cls=zero, loss_mask_bce=zero, loss_mask_dice=zero)
+        device = output.mask.device
+        labels = torch.cat([s.gt_label for s in data_samples]).to(device)
+        target = torch.stack([s.gt_mask for s in data_samples]).to(device)
+        return dict(
+            loss_cls=self.loss_cls(output.scores, labels),
+            **self.loss_mask(output.mask, target),
+        )
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: Tensor, data_samples: Sequence[ActionDataSample]
+    ) -> Sequence[ActionDataSample]:
+        """Infer whole videos clip by clip.
+
+        Args:
+            inputs: (B, M, C, T, H, W).
+            data_samples: B samples with ``total_frames`` (F), ``frame_inds`` and
+                ``frame_valid`` (M*T,) as :class:`SampleWholeVideo` writes them.
+
+        Returns:
+            The samples with ``pred_mask`` (F, H, W) float probability in frame order,
+            ``pred_clip_scores`` (M, K), ``pred_score`` (K,), their mean, and
+            ``pred_label`` (1,).
+        """
+        for clips, sample in zip(inputs, data_samples):
+            outputs = [self.detect(part) for part in clips.split(self.clips_per_forward)]
+            prob = torch.cat([out.mask for out in outputs]).sigmoid().flatten(0, 1)
+            scores = torch.cat([out.scores for out in outputs])
+            valid = torch.as_tensor(sample.frame_valid, device=prob.device)
+            index = torch.as_tensor(sample.frame_inds, device=prob.device)
+            mask = prob.new_zeros((sample.total_frames, *prob.shape[1:]))
+            mask[index[valid]] = prob[valid]
+            sample.set_field(mask, 'pred_mask')
+            sample.set_field(scores, 'pred_clip_scores')
+            sample.set_pred_score(scores.mean(0))
+            sample.set_pred_label(scores.mean(0).argmax().item())
+        return data_samples

@@ -1,0 +1,3 @@
+from .capsule_routing_head import CapsuleRoutingHead, DetOutput
+
+__all__ = ['CapsuleRoutingHead', 'DetOutput']

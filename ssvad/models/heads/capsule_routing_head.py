@@ -1,0 +1,168 @@
+"""Capsule head: class capsules by EM routing, gated mask decoder."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmaction.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .capsule_layers import ConvCapsules, PrimaryCapsules
+
+
+class DetOutput(NamedTuple):
+    """What a mask detector says about B clips.
+
+    mask: (B, T, H, W) float logits; > 0 means action.
+    scores: (B, K) class activations in [0, 1], each on its own (no distribution).
+    capsules: (B, K, t, h, w) the activations per grid position; ``scores`` is their
+        mean over t, h, w.
+    """
+
+    mask: Tensor
+    scores: Tensor
+    capsules: Tensor
+
+    def rows(self, keep: Tensor) -> DetOutput:
+        """Keep the clips where the (B,) bool ``keep`` is true."""
+        return DetOutput(*(field[keep] for field in self))
+
+
+def class_gate(scores: Tensor, labels: Tensor | None, open_unlabeled: bool) -> Tensor:
+    """Choose the class capsules that the mask decoder sees.
+
+    Args:
+        scores: (B, K) class activations; no gradient flows through the choice.
+        labels: (B,) int64, true class or -1 for clips without label; ``None`` at
+            inference.
+        open_unlabeled: Let all classes through for clips without label (warm-up).
+
+    Returns:
+        (B, K) gate of zeros and ones: the true class of labelled clips, for others
+        all classes during warm-up and the class with the highest score after it
+        (and at inference).
+    """
+    best = F.one_hot(scores.argmax(-1), scores.shape[1]).to(scores.dtype)
+    if labels is None:
+        return best
+    labeled = (labels >= 0)[:, None]
+    truth = F.one_hot(labels.clamp(min=0), scores.shape[1]).to(scores.dtype)
+    unlabeled = torch.ones_like(best) if open_unlabeled else best
+    return torch.where(labeled, truth, unlabeled)
+
+
+@MODELS.register_module()
+class CapsuleRoutingHead(BaseModule):
+    """VideoCapsuleNet's detection head on three taps of a 3-D backbone.
+
+    The deepest map (stride 8 in time and space) becomes primary capsules, routed at
+    each grid position to one capsule per class. The poses of the gated classes are
+    decoded to a mask at input size with skip connections from the shallower taps
+    (paper Sec. 3.1; Duarte et al. 2018). All layers work for any number of frames and
+    any size that are multiples of 8; the reference has 8 x 224 x 224.
+
+    Args:
+        num_classes: K.
+        in_channels: Channels of the taps, shallow (stride 2) to deep (stride 8).
+        num_capsules: Primary capsule types.
+        pose_size: p; poses are p x p matrices.
+        kernel_size: Of the primary capsules and the layer that undoes them; the
+            deepest map must be at least this large.
+        decoder_channels: Width of the mask decoder.
+        routing_iterations: M-steps of EM routing.
+        dropout: Probability of dropping a channel of the deepest map, and of the last
+            decoder map.
+        init_cfg: mmengine initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: Sequence[int] = (64, 192, 832),
+        num_capsules: int = 32,
+        pose_size: int = 4,
+        kernel_size: int = 9,
+        decoder_channels: int = 64,
+        routing_iterations: int = 3,
+        dropout: float = 0.5,
+        init_cfg: dict | None = None,
+    ):
+        super().__init__(init_cfg)
+        shallow, middle, deep = in_channels
+        width = decoder_channels
+        self.num_classes = num_classes
+        self.kernel_size = kernel_size
+        self.dropout = nn.Dropout3d(dropout)
+        self.primary = PrimaryCapsules(deep, num_capsules, pose_size, kernel_size)
+        self.routing = ConvCapsules(
+            num_capsules, num_classes, pose_size, routing_iterations
+        )
+
+        double = dict(kernel_size=3, stride=2, padding=1, output_padding=1)
+        self.upsample1 = nn.ConvTranspose2d(
+            num_classes * pose_size**2, width, kernel_size
+        )
+        self.upsample2 = nn.ConvTranspose3d(2 * width, width, **double)
+        self.upsample3 = nn.ConvTranspose3d(2 * width, width, **double)
+        self.upsample4 = nn.ConvTranspose3d(2 * width, 2 * width, **double)
+        self.smooth = nn.ConvTranspose3d(2 * width, 1, 3, padding=1)
+        self.lateral1 = nn.Conv2d(deep, width, 3, padding=1)
+        self.lateral2 = nn.Conv3d(middle, width, 3, padding=1)
+        self.lateral3 = nn.Conv3d(shallow, width, 3, padding=1)
+        for layer in (
+            self.upsample1,
+            self.upsample2,
+            self.upsample3,
+            self.upsample4,
+            self.smooth,
+        ):
+            nn.init.normal_(layer.weight, std=0.02)
+
+    def forward(
+        self,
+        features: Sequence[Tensor],
+        labels: Tensor | None = None,
+        open_unlabeled: bool = False,
+    ) -> DetOutput:
+        """Detect the action in each clip.
+
+        Args:
+            features: Taps (B, C, T/2, H/2, W/2), (B, C, T/4, H/4, W/4) and
+                (B, C, T/8, H/8, W/8).
+            labels: (B,) int64 true classes, -1 where unknown; ``None`` at inference.
+            open_unlabeled: See :func:`class_gate`.
+
+        Returns:
+            Mask logits at input size, class scores, capsule activations.
+
+        Raises:
+            ValueError: If the deepest map is smaller than the capsule kernel.
+        """
+        shallow, middle, deep = features
+        batch, _, frames, height, width = deep.shape
+        if min(height, width) < self.kernel_size:
+            raise ValueError(
+                f'CapsuleRoutingHead(kernel_size={self.kernel_size}) needs a deepest '
+                f'map of at least that size, got {height}x{width} (clips of '
+                f'{8 * height}x{8 * width}); use larger clips or a smaller kernel_size'
+            )
+        # 2-D layers see every slice of the (short) time axis as an image
+        deep = self.dropout(deep).movedim(2, 1).flatten(0, 1)  # (B*t, C, h, w)
+        poses, activation = self.routing(*self.primary(deep))
+        capsules = activation.unflatten(0, (batch, frames)).movedim(1, 2)
+        scores = capsules.mean((2, 3, 4))
+
+        gate = class_gate(scores, labels, open_unlabeled)
+        gate = gate.repeat_interleave(frames, dim=0)[:, :, None, None, None]
+        x = F.relu(self.upsample1((poses * gate).flatten(1, 2)))
+        x = torch.cat([x, F.relu(self.lateral1(deep))], dim=1)
+        x = x.unflatten(0, (batch, frames)).movedim(1, 2)  # (B, C, t, h, w)
+        x = F.relu(self.upsample2(x))
+        x = torch.cat([x, F.relu(self.lateral2(middle))], dim=1)
+        x = F.relu(self.upsample3(x))
+        x = torch.cat([x, F.relu(self.lateral3(shallow))], dim=1)
+        x = self.smooth(self.dropout(self.upsample4(x)))
+        return DetOutput(x.squeeze(1), scores, capsules)

@@ -1,0 +1,4 @@
+from .attention import CyclicVariance, GradientSmoothness
+from .supervised import MaskLoss, SpreadLoss
+
+__all__ = ['CyclicVariance', 'GradientSmoothness', 'MaskLoss', 'SpreadLoss']

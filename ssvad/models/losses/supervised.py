@@ -1,0 +1,84 @@
+"""Losses that need ground truth: class margin and mask overlap."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from mmaction.registry import MODELS
+from torch import Tensor, nn
+
+
+def spread_loss(scores: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """Margin between the true class and every other: ``max(0, m - (a_t - a_j))``.
+
+    Args:
+        scores: (B, K) class activations in [0, 1].
+        labels: (B,) int64 true classes.
+        margin: m.
+
+    Returns:
+        Scalar: summed over the wrong classes, mean over clips. (The released code
+        divides by the number of clips twice.)
+    """
+    target = scores.gather(1, labels[:, None])  # (B, 1)
+    hinge = F.relu(margin - (target - scores))
+    wrong = 1 - F.one_hot(labels, scores.shape[1]).to(scores.dtype)
+    return (hinge * wrong).sum(1).mean()
+
+
+def dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
+    """One minus the Dice overlap of the whole batch taken as one set of pixels.
+
+    Args:
+        logits: Any shape.
+        target: Same shape, 0 or 1.
+        smooth: Added to both sides of the ratio; an empty mask predicted empty costs 0.
+
+    Returns:
+        Scalar in [0, 1].
+    """
+    prob = logits.sigmoid()
+    overlap = (prob * target).sum()
+    return 1 - (2 * overlap + smooth) / (prob.sum() + target.sum() + smooth)
+
+
+@MODELS.register_module()
+class SpreadLoss(nn.Module):
+    """Class loss of the capsule detectors (Hinton et al. 2018, Eq. 3, without square).
+
+    Args:
+        margin: 0.2 in the released code, which never grows it.
+        loss_weight: Factor.
+    """
+
+    def __init__(self, margin: float = 0.2, loss_weight: float = 1.0):
+        super().__init__()
+        self.margin = margin
+        self.loss_weight = loss_weight
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """See :func:`spread_loss`."""
+        return self.loss_weight * spread_loss(scores, labels, self.margin)
+
+
+@MODELS.register_module()
+class MaskLoss(nn.Module):
+    """Binary cross entropy plus Dice on mask logits.
+
+    Args:
+        bce_weight: Factor of the cross entropy (mean over voxels).
+        dice_weight: Factor of :func:`dice_loss`.
+    """
+
+    def __init__(self, bce_weight: float = 1.0, dice_weight: float = 1.0):
+        super().__init__()
+        self.bce_weight = bce_weight
+        self.dice_weight = dice_weight
+
+    def forward(self, logits: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Compare (B, T, H, W) logits with a 0/1 target of the same shape."""
+        target = target.to(logits.dtype)
+        bce = F.binary_cross_entropy_with_logits(logits, target)
+        return dict(
+            loss_mask_bce=self.bce_weight * bce,
+            loss_mask_dice=self.dice_weight * dice_loss(logits, target),
+        )

@@ -1,0 +1,5 @@
+from .consistency import SemiSupConsistency
+from .semi_detector import SemiDetector
+from .step import Step
+
+__all__ = ['SemiDetector', 'SemiSupConsistency', 'Step']

@@ -1,0 +1,4 @@
+from .detection_picture_hook import DetectionPictureHook
+from .view_picture_hook import ViewPictureHook
+
+__all__ = ['DetectionPictureHook', 'ViewPictureHook']

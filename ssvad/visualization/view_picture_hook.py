@@ -1,0 +1,73 @@
+"""Pictures of what the semi-supervised method compares, while training."""
+
+from __future__ import annotations
+
+import os.path as osp
+
+import numpy as np
+import torch
+from mmaction.registry import HOOKS
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmengine.utils import mkdir_or_exist
+
+from . import draw
+
+
+@HOOKS.register_module()
+class ViewPictureHook(Hook):
+    """Draw the views of a training clip with the method's maps over them.
+
+    Every ``interval`` epochs, for the first clips of the epoch's first batch:
+    the frames of each view, then each map that the method's ``maps`` returns (masks of
+    both views, attention). The network runs in evaluation mode without gradient, so
+    training is not changed. Files:
+    ``<work_dir>/pictures/views_epoch_<n>_<labelled|unlabelled>.png``.
+
+    Args:
+        interval: In epochs.
+        min_width: Frames narrower than this are enlarged by a whole factor.
+    """
+
+    def __init__(self, interval: int = 10, min_width: int = 112):
+        self.interval = interval
+        self.min_width = min_width
+
+    @master_only
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: dict
+    ) -> None:
+        """Draw at the first iteration of a due epoch."""
+        if batch_idx or (runner.epoch + 1) % self.interval:
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        data = model.data_preprocessor(data_batch, training=False)
+        model.eval()
+        with torch.no_grad():
+            maps = model.method_maps(data['inputs'], data['data_samples'])
+        model.train()
+        folder = osp.join(runner.work_dir, 'pictures')
+        mkdir_or_exist(folder)
+        kinds = ['labelled' if 'gt_label' in s else 'unlabelled'
+                 for s in data['data_samples']]
+        for kind in sorted(set(kinds)):
+            row = kinds.index(kind)
+            path = osp.join(folder, f'views_epoch_{runner.epoch + 1}_{kind}.png')
+            clips = data_batch['inputs'][row]
+            views = list(data['data_samples'][row].metainfo['views'])
+            draw.save_png(path, self._sheet(clips, views, maps, row))
+
+    def _sheet(self, clips, views: list[str], maps: dict, row: int):
+        frames = clips.permute(0, 2, 3, 4, 1).cpu().numpy()  # (V, T, H, W, C)
+        scale = max(1, -(-self.min_width // frames.shape[3]))
+        strips = [
+            draw.film_strip([draw.enlarge(f, scale) for f in view], f'view: {name}')
+            for name, view in zip(views, frames)
+        ]
+        for name, values in maps.items():
+            values = values[row].cpu().numpy()
+            heat = [draw.heat_map(f, v) for f, v in zip(frames[0], values)]
+            strips.append(draw.film_strip([draw.enlarge(h, scale) for h in heat], name))
+        return np.concatenate(strips)

@@ -1,0 +1,328 @@
+import json
+import math
+import pickle
+from itertools import zip_longest
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmaction.registry import METRICS
+from mmengine.evaluator import Evaluator
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import MMLogger
+from mmengine.structures import BaseDataElement
+
+from ssvad.evaluation import FrameVideoMAP
+from tests.evaluation.oracles import capsule_protocol
+from tests.evaluation.samples import CLASSES, make_sample, noisy_videos, two_actors
+
+CAPSULE_KEYS = {
+    'stad/capsule_f_mAP@0.20',
+    'stad/capsule_f_mAP@0.50',
+    'stad/capsule_v_mAP@0.20',
+    'stad/capsule_v_mAP@0.50',
+    'stad/capsule_v_mAP@0.50-0.95',
+    'stad/capsule_acc',
+}
+STANDARD_KEYS = {
+    'stad/frame_mAP@0.20',
+    'stad/frame_mAP@0.50',
+    'stad/video_mAP@0.20',
+    'stad/video_mAP@0.50',
+    'stad/video_mAP@0.75',
+    'stad/video_mAP@0.50-0.95',
+    'stad/video_acc',
+}
+
+
+def make_metric(classes=CLASSES, **kwargs):
+    metric = METRICS.build(dict(type='FrameVideoMAP', **kwargs))
+    metric.dataset_meta = dict(classes=classes)
+    return metric
+
+
+def evaluate(samples, **kwargs):
+    metric = make_metric(**kwargs)
+    for sample in samples:
+        metric.process(None, [sample])
+    return metric.evaluate(len(samples))
+
+
+def test_keys_and_values_are_plain_percentages():
+    metrics = evaluate(noisy_videos(8))
+    assert set(metrics) == CAPSULE_KEYS | STANDARD_KEYS
+    assert all(type(value) is float for value in metrics.values())
+    assert all(0 <= value <= 100 for value in metrics.values())
+    # a test on results that are all 0 or all 100 would not see much
+    assert 5 < metrics['stad/frame_mAP@0.50'] < 95
+    assert 5 < metrics['stad/video_mAP@0.20'] < 95
+    assert 5 < metrics['stad/capsule_f_mAP@0.50'] < 95
+
+
+def test_perfect_masks_of_two_actors_give_100_in_both_protocols():
+    samples = [two_actors('a', 1), two_actors('b', 0), make_sample('empty', [], None)]
+    metrics = evaluate(samples)
+    assert metrics == pytest.approx(dict.fromkeys(CAPSULE_KEYS | STANDARD_KEYS, 100))
+
+
+def test_empty_prediction_gives_0_without_nan():
+    empty = np.zeros((43, 48, 48), np.float32)
+    metrics = evaluate([two_actors(pred_mask=empty, scores=np.zeros((6, 3)))])
+    assert metrics == dict.fromkeys(CAPSULE_KEYS | STANDARD_KEYS, 0.0)
+
+
+@pytest.mark.parametrize('samples', [[], [make_sample('empty', [], None)]])
+def test_no_ground_truth_at_all_gives_0_without_nan(samples):
+    metrics = evaluate(samples)
+    assert metrics == dict.fromkeys(CAPSULE_KEYS | STANDARD_KEYS, 0.0)
+
+
+def test_diverged_network_gives_numbers():
+    nan = np.full((43, 48, 48), np.nan, np.float32)
+    metrics = evaluate([two_actors(pred_mask=nan, scores=np.full((6, 3), np.nan))])
+    assert not any(math.isnan(value) for value in metrics.values())
+
+
+def test_video_without_ground_truth_is_a_source_of_false_positives():
+    mask = np.zeros((40, 48, 48), np.float32)
+    mask[:, 10:30, 10:30] = 1
+    wrong = make_sample(
+        'background', [], None, pred_mask=mask, scores=np.tile([0, 1, 0], (6, 1))
+    )
+    right = two_actors(pred_mask=two_actors()['pred_mask'].numpy() * 0.9)
+    clean, polluted = evaluate([right]), evaluate([right, wrong])
+    for key in STANDARD_KEYS - {'stad/video_acc'}:
+        assert polluted[key] < clean[key] == pytest.approx(100)
+    for key in CAPSULE_KEYS | {'stad/video_acc'}:
+        assert polluted[key] == clean[key]
+
+
+def test_wrong_class_hurts_only_the_standard_protocol():
+    metrics = evaluate([two_actors(label=1, scores=np.tile([0.9, 0, 0], (6, 1)))])
+    for key in CAPSULE_KEYS - {'stad/capsule_acc'}:
+        assert metrics[key] == 100
+    for key in STANDARD_KEYS | {'stad/capsule_acc'}:
+        assert metrics[key] == 0
+
+
+def test_second_best_class_is_reported_too():
+    wrong_first = np.tile([0.9, 0.8, 0], (6, 1))
+    assert evaluate([two_actors(scores=wrong_first)])['stad/frame_mAP@0.50'] == 100
+    best_only = evaluate([two_actors(scores=wrong_first)], topk_classes=1)
+    assert best_only['stad/frame_mAP@0.50'] == 0
+    strict = evaluate([two_actors(scores=wrong_first)], min_class_score=0.85)
+    assert strict['stad/frame_mAP@0.50'] == 0
+
+
+def test_short_tracks_need_a_smaller_min_len():
+    samples = [two_actors()]
+    assert evaluate(samples, linker=dict(min_len=26))['stad/video_mAP@0.20'] == 0
+    assert evaluate(samples, linker=dict(min_len=21))['stad/video_mAP@0.20'] == 50
+    assert evaluate(samples, linker=dict(min_len=20))['stad/video_mAP@0.20'] == 100
+
+
+def test_mask_to_box_settings_reach_the_boxes():
+    metrics = evaluate([two_actors()], mask_to_box=dict(min_area=145))
+    assert metrics['stad/frame_mAP@0.50'] == 0
+
+
+def test_capsule_numbers_equal_the_literal_loop():
+    samples = [s for s in noisy_videos(6, seed=3) if 'gt_label' in s]
+    videos = []
+    for sample in samples:
+        gt = np.zeros(sample['pred_mask'].shape, bool)
+        valid = sample['frame_valid']
+        gt[sample['frame_inds'][valid]] = sample['gt_mask'].numpy()[valid] > 0
+        label, pred = int(sample['gt_label']), sample['pred_mask'].numpy() >= 0.5
+        videos.append((label, pred, gt, sample['pred_clip_scores'].numpy()))
+    frame_hits, num_frames, video_hits, num_videos, correct = capsule_protocol(
+        videos, 3
+    )
+    seen = num_videos > 0
+    f = 100 * (frame_hits[seen] / num_frames[seen, None]).mean(axis=0)
+    v = 100 * (video_hits[seen] / num_videos[seen, None]).mean(axis=0)
+    expected = {
+        'capsule_f_mAP@0.20': f[4],
+        'capsule_f_mAP@0.50': f[10],
+        'capsule_v_mAP@0.20': v[4],
+        'capsule_v_mAP@0.50': v[10],
+        'capsule_v_mAP@0.50-0.95': v[10:].mean(),
+        'capsule_acc': 100 * correct / num_videos.sum(),
+    }
+    metrics = evaluate(samples, protocol='capsule')
+    assert metrics == pytest.approx({f'stad/{k}': v for k, v in expected.items()})
+
+
+def test_one_small_record_per_video():
+    metric = make_metric()
+    samples = noisy_videos(4)
+    metric.process(None, samples[:3])
+    metric.process(None, samples[3:])
+    assert [record['video_id'] for record in metric.results] == [
+        sample['video_id'] for sample in samples
+    ]
+    masks = sum(sample['pred_mask'].numpy().nbytes for sample in samples)
+    assert len(pickle.dumps(metric.results)) < masks / 10
+
+
+def test_records_hold_neither_tensors_nor_tuples():
+    # mmengine rebuilds tuples as bare ones and pickles the rest between ranks
+    metric = make_metric()
+    metric.process(None, [two_actors()])
+
+    def walk(value):
+        assert type(value) in (dict, list, str, int, float, np.ndarray), value
+        for item in value.values() if isinstance(value, dict) else ():
+            walk(item)
+        for item in value if isinstance(value, list) else ():
+            walk(item)
+
+    walk(metric.results)
+
+
+def evaluate_on_ranks(samples, num_ranks, monkeypatch, truncate=True):
+    """BaseMetric.evaluate with the default sampler's shares of several ranks."""
+    size = len(samples)
+    total = math.ceil(size / num_ranks) * num_ranks
+    padded = (list(range(size)) * 2)[:total]
+    parts = []
+    for rank in range(num_ranks):
+        metric = make_metric()
+        metric.process(None, [samples[i] for i in padded[rank::num_ranks]])
+        parts.append(pickle.loads(pickle.dumps(metric.results, protocol=2)))
+    merged = [r for row in zip_longest(*parts) for r in row if r is not None]
+    assert len(merged) == total
+    monkeypatch.setattr(
+        'mmengine.evaluator.metric.collect_results',
+        lambda results, size, device, **kwargs: merged[:size] if truncate else merged,
+    )
+    return make_metric().evaluate(size)
+
+
+@pytest.mark.parametrize('num_ranks', [1, 2, 3])
+@pytest.mark.parametrize('truncate', [True, False])
+def test_number_of_ranks_does_not_matter(num_ranks, truncate, monkeypatch):
+    # equal scores across videos: only a fixed order makes all ranks agree
+    samples = noisy_videos(7)
+    for sample in samples:
+        sample['pred_clip_scores'] = torch.full_like(sample['pred_clip_scores'], 0.5)
+        sample['pred_mask'] = (sample['pred_mask'] > 0).float()
+    expected = evaluate(samples)
+    ranks = evaluate_on_ranks(samples, num_ranks, monkeypatch, truncate)
+    assert ranks == expected
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(range(8)))
+def test_order_of_videos_does_not_matter(order):
+    samples = noisy_videos(8)
+    assert evaluate([samples[i] for i in order]) == evaluate(samples)
+
+
+def test_evaluator_passes_data_elements_through():
+    sample = two_actors()
+    data = {k: v for k, v in sample.items() if isinstance(v, torch.Tensor)}
+    meta = {k: v for k, v in sample.items() if k not in data}
+    evaluator = Evaluator(make_metric())
+    evaluator.dataset_meta = dict(classes=CLASSES)
+    evaluator.process(data_samples=[BaseDataElement(metainfo=meta, **data)])
+    assert evaluator.evaluate(1)['stad/frame_mAP@0.50'] == 100
+
+
+@pytest.mark.parametrize('key', sorted(CAPSULE_KEYS | STANDARD_KEYS))
+def test_save_best_guesses_that_greater_is_better(key):
+    hook = CheckpointHook(save_best=key)
+    assert hook.rules == ['greater']
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'keys'), [('capsule', CAPSULE_KEYS), ('standard', STANDARD_KEYS)]
+)
+def test_one_protocol_needs_only_its_own_fields(protocol, keys):
+    sample = two_actors()
+    for name in ('gt_tubes', 'tube_labels', 'original_shape', 'crop_quadruple'):
+        if protocol == 'capsule':
+            del sample[name]
+    for name in ('gt_mask', 'frame_inds', 'frame_valid'):
+        if protocol == 'standard':
+            del sample[name]
+    assert set(evaluate([sample], protocol=protocol)) == keys
+
+
+def test_log_and_file_keep_the_tables_apart(tmp_path, caplog):
+    path = tmp_path / 'report.json'
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        evaluate([two_actors(), make_sample('empty', [], None)], out_file=str(path))
+    finally:
+        logger.removeHandler(caplog.handler)
+    capsule, standard = (r.getMessage().strip() for r in caplog.records[-2:])
+    assert 'WARNING' in capsule.splitlines()[0]
+    assert 'NOT comparable' in capsule.splitlines()[0]
+    assert 'frame_mAP@0.50' not in capsule.replace('capsule_f_mAP', '')
+    assert 'capsule_' not in standard
+    assert 'annotation policy: union of all actors' in capsule
+    for text, facts in (
+        (capsule, ['videos: 2', 'videos scored: 1',
+                   'frames: 83', 'frames scored: 32']),
+        (standard, ['videos: 2', 'frames: 83', 'tubes: 2', 'boxes: 45',
+                    'detected boxes: 45']),
+    ):  # fmt: skip
+        assert [fact for fact in facts if fact not in text.splitlines()] == []
+        assert "left out of the means: ['jump', 'wave']" in text
+    report = json.loads(path.read_text())
+    assert report['standard']['per_class']['frame_mAP@0.50'] == [None, 100, None]
+    assert report['capsule']['per_class']['frames'] == [0, 32, 0]
+    assert not set(report['capsule']['metrics']) & set(report['standard']['metrics'])
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'error', 'message'),
+    [
+        (dict(protocol='voc'), ValueError, "expected some of .*got voc"),
+        (dict(protocol=()), ValueError, 'expected some of'),
+        (dict(linker=dict(iou=0.3)), TypeError, "'iou'"),
+        (dict(mask_to_box=dict(area=3)), TypeError, "'area'"),
+        (dict(frame_thrs=(50,)), ValueError, 'thresholds in'),
+    ],
+)  # fmt: skip
+def test_wrong_settings_are_refused_at_once(kwargs, error, message):
+    with pytest.raises(error, match=message):
+        FrameVideoMAP(**kwargs)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'message'),
+    [
+        ('total_frames', 44, r"video 'two': expected pred_mask \(44, H, W\)"),
+        ('pred_clip_scores', torch.zeros(3), r'pred_clip_scores \(M, K\)'),
+        ('tube_labels', np.array([1, 7]), r'labels \[1, 1, 7\] are not among the 3'),
+        ('gt_label', torch.tensor([-2]), 'are not among'),
+    ],
+)
+def test_wrong_samples_are_refused(name, value, message):
+    sample = two_actors()
+    sample[name] = value
+    with pytest.raises(ValueError, match=message):
+        make_metric().process(None, [sample])
+
+
+def test_mask_without_label_is_refused():
+    sample = two_actors()
+    del sample['gt_label']
+    with pytest.raises(ValueError, match='gt_label is missing'):
+        make_metric().process(None, [sample])
+
+
+def test_classes_of_dataset_and_head_must_agree():
+    with pytest.raises(ValueError, match=r'names 2 classes.*score \[3\]'):
+        evaluate([two_actors()], classes=('a', 'b'))
+
+
+def test_classes_are_numbered_without_dataset_meta():
+    metric = METRICS.build(dict(type='FrameVideoMAP'))
+    metric.process(None, [two_actors()])
+    assert metric.evaluate(1)['stad/frame_mAP@0.50'] == 100

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from ssvad.evaluation.boxes import box_iou
+from ssvad.evaluation.tube_linking import link_boxes
+from ssvad.evaluation.tubes import Tube
+from ssvad.evaluation.video_ap import video_ap
+from tests.evaluation import golden
+from tests.evaluation.oracles import soft_nms_scores
+
+
+def moc_tubes():
+    """MOC's class-wise linking of single-frame detections, by our linker."""
+    det = golden.det_boxes()
+    for video, label in np.unique([det.video, det.label], axis=1).T:
+        one = det.take(np.flatnonzero((det.video == video) & (det.label == label)))
+        scores = one.scores.copy()
+        for frame in np.unique(one.frame):
+            here = one.frame == frame
+            scores[here] = soft_nms_scores(one.boxes[here], scores[here], box_iou)
+        for track in link_boxes(
+            one.frame, one.boxes, scores, iou_thr=0.5, max_gap=1, min_len=15, topk=10
+        ):
+            if track.score >= 0.005:
+                yield Tube(video, label, *track)
+
+
+def test_reproduces_moc_linking():
+    tubes = list(moc_tubes())
+    expected = golden.act('linking K=1')
+    per_class = np.bincount([tube.label for tube in tubes]).tolist()
+    assert per_class == expected['num_tubes_per_class']
+    assert sum(len(tube.boxes) for tube in tubes) == expected['sum_length']
+
+    ap = 100 * video_ap(golden.gt_tubes(), tubes, 24, golden.VIDEO_THRS)
+    expected = golden.act('videoAP linked tubes (tube NMS 0.3)')
+    for thr, row in zip(golden.VIDEO_THRS, ap):
+        wanted = expected[f'{thr:.2f}']['per_class']
+        np.testing.assert_allclose(row, wanted, atol=1e-4)
+
+
+def moving(frames, speed=1.0, x=0.0):
+    x = x + speed * np.asarray(frames, float)
+    return np.stack([x, 0 * x, x + 10, 0 * x + 10], axis=1)
+
+
+def link(frames, boxes=None, scores=None, **kwargs):
+    boxes = moving(frames) if boxes is None else boxes
+    scores = np.ones(len(frames)) if scores is None else np.array(scores)
+    return link_boxes(np.array(frames), boxes, scores, **{'min_len': 1, **kwargs})
+
+
+def test_flicker_is_bridged_and_interpolated():
+    frames = [3, 5, 7, 9, 13]
+    (track,) = link(frames, scores=[0.5, 0.7, 0.9, 0.5, 0.4])
+    assert track.start == 3
+    np.testing.assert_allclose(track.boxes, moving(range(3, 14)))
+    assert track.score == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(('distance', 'num_tracks'), [(5, 1), (6, 2)])
+def test_max_gap_is_the_largest_distance_of_linked_frames(distance, num_tracks):
+    assert len(link([0, distance], speed_zero(2), max_gap=5)) == num_tracks
+
+
+def speed_zero(num):
+    return moving(range(num), speed=0)
+
+
+def test_iou_threshold_is_inclusive():
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 5]], float)
+    assert len(link([0, 1], boxes, iou_thr=0.5)) == 1
+    assert len(link([0, 1], boxes, iou_thr=0.51)) == 2
+
+
+def test_two_actors_stay_apart():
+    frames = list(range(20)) * 2
+    boxes = np.concatenate([moving(range(20)), moving(range(20), x=100)])
+    tracks = link(frames, boxes)
+    assert sorted(track.boxes[0, 0] for track in tracks) == [0, 100]
+    assert [len(track.boxes) for track in tracks] == [20, 20]
+
+
+def test_better_track_chooses_first_and_takes_the_better_box():
+    # both boxes of frame 1 overlap both tracks; the strong track takes the strong box
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [1, 0, 11, 10], [0, 0, 10, 10.0]])
+    tracks = link([0, 0, 1, 1], boxes, [0.9, 0.2, 0.3, 0.8])
+    by_score = sorted(tracks, key=lambda track: track.score)
+    assert [t.score for t in by_score] == pytest.approx([0.25, 0.85])
+    np.testing.assert_array_equal(by_score[1].boxes, boxes[[0, 3]])
+
+
+def test_topk_keeps_the_best_boxes_of_a_frame():
+    boxes = np.concatenate([moving([0], x=50 * i) for i in range(4)])
+    tracks = link([0] * 4, boxes, [0.1, 0.4, 0.3, 0.2], topk=2)
+    assert sorted(track.score for track in tracks) == [0.3, 0.4]
+
+
+def test_short_tracks_are_dropped():
+    assert len(link(range(15), min_len=15)) == 1
+    assert link(range(14), min_len=15) == []
+
+
+def test_no_boxes_no_tracks():
+    assert link_boxes(np.zeros(0, int), np.zeros((0, 4)), np.zeros(0)) == []

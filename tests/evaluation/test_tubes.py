@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from ssvad.evaluation.tubes import Track, nms_tubes, tube_iou
+from tests.evaluation import golden
+
+
+def track(start, length, x=0.0, score=0.0):
+    return Track(start, np.tile([x, 0, x + 10, 10], (length, 1)), score)
+
+
+def cases_with_tube_iou():
+    key = 'tube IoU of first gt and first tube'
+    for case in golden.edge_cases():
+        expected = case['expected per class AP (percent)']
+        if key in expected:
+            yield pytest.param(case, expected[key]['ACT/MOC'], id=case['name'])
+
+
+@pytest.mark.parametrize(('case', 'expected'), list(cases_with_tube_iou()))
+def test_tube_iou_of_edge_cases(case, expected):
+    gt, det = (golden.edge_tubes(case, kind)[0] for kind in ('gt', 'tubes'))
+    assert tube_iou(gt, det) == expected
+    assert tube_iou(det, gt) == expected
+
+
+def test_tubes_that_only_touch_in_time_do_not_overlap():
+    assert tube_iou(track(0, 4), track(4, 4)) == 0
+
+
+def test_nms_keeps_the_better_of_each_cluster_and_exact_ties():
+    # the overlap of lengths 10 and 3 is exactly 0.3: not more than the threshold
+    tubes = [
+        track(0, 10, score=0.5),
+        track(0, 3, score=0.4),
+        track(0, 9, score=0.9),
+        track(0, 10, x=50, score=0.1),
+    ]
+    kept = nms_tubes(tubes[:2] + tubes[3:], 0.3)
+    assert [tube.score for tube in kept] == [0.5, 0.4, 0.1]
+    assert [tube.score for tube in nms_tubes(tubes, 0.3)] == [0.9, 0.1]

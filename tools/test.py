@@ -1,0 +1,60 @@
+"""Evaluate a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``."""
+
+from __future__ import annotations
+
+import argparse
+
+import ssvad  # noqa: F401  (first: mends and registers)
+from cli import Parser, build_runner, check_checkpoint, load_config, make_parser
+
+
+def parse_args() -> tuple[Parser, argparse.Namespace]:
+    """Read the command line."""
+    parser = make_parser('Evaluate a checkpoint')
+    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument(
+        '--dump',
+        help='write everything the model predicts to this .pkl file (masks are large)',
+    )
+    parser.add_argument('--show-dir', help='folder for pictures of the predictions')
+    parser.add_argument(
+        '--interval', type=int, default=1, help='picture of every n-th sample'
+    )
+    return parser, parser.parse_args()
+
+
+def merge_args(parser: Parser, args: argparse.Namespace, cfg) -> None:
+    """Write the testing arguments into the config."""
+    check_checkpoint(parser, args.checkpoint)
+    cfg.load_from = args.checkpoint
+
+    if args.dump is not None:
+        if not args.dump.endswith(('.pkl', '.pickle')):
+            parser.error(f"--dump writes a .pkl file, got '{args.dump}'")
+        dump = dict(type='DumpResults', out_file_path=args.dump)
+        evaluator = cfg.test_evaluator
+        if not isinstance(evaluator, (list, tuple)):
+            evaluator = [evaluator]
+        cfg.test_evaluator = [*evaluator, dump]
+
+    if args.show_dir is not None:
+        if 'visualization' not in cfg.get('default_hooks', {}):
+            parser.error(
+                '--show-dir needs default_hooks.visualization in the config, '
+                "for example dict(type='VisualizationHook')"
+            )
+        cfg.default_hooks.visualization.update(
+            enable=True, out_dir=args.show_dir, interval=args.interval
+        )
+
+
+def main() -> None:
+    """Evaluate."""
+    parser, args = parse_args()
+    cfg = load_config(parser, args)
+    merge_args(parser, args, cfg)
+    build_runner(parser, cfg).test()
+
+
+if __name__ == '__main__':
+    main()
