@@ -1,5 +1,6 @@
 # Commands of the project. They use the virtual environment that is active, or
-# make one in .venv; `make PYTHON=python3.11 ...` chooses its interpreter.
+# make one in .venv; `make PYTHON=python3.11 ...` chooses its interpreter,
+# PYTEST_ARGS and DEMO_ARGS='--cfg-options ...' change what is run.
 PYTHON ?= python3
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
@@ -17,6 +18,10 @@ demo: $(INSTALLED)
 	$(PY) tools/train.py configs/toy_semi_var.py --work-dir $(DEMO) $(DEMO_ARGS)
 	$(PY) tools/test.py configs/toy_semi_var.py "$$(cat $(DEMO)/last_checkpoint)" \
 	    --work-dir $(DEMO) $(DEMO_ARGS)
+	@numbers=$$(ls -t $(DEMO)/*/*.json | head -n 1); echo; $(PY) -m json.tool "$$numbers"; \
+	    echo "numbers:     $$numbers"; \
+	    echo "checkpoint:  $$(cat $(DEMO)/last_checkpoint)"; \
+	    echo "pictures:    $(DEMO)/pictures"
 
 test: $(INSTALLED)
 	$(PY) -m pytest $(PYTEST_ARGS)

@@ -23,3 +23,4 @@ model = dict(
     ),
     data_preprocessor=_base_.data_preprocessor,
 )
+custom_hooks = [*_base_.custom_hooks, dict(type='ViewPictureHook', interval=10)]

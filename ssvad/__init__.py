@@ -6,6 +6,18 @@ only needs ``custom_imports=dict(imports=['ssvad'])``.
 
 from ssvad import compat
 
+# before anything below imports mmaction.models
 compat.apply()
 
+from ssvad import datasets, engine, evaluation, models, visualization  # noqa: E402
+
 __version__ = '0.1.0'
+
+__all__ = [
+    'compat',
+    'datasets',
+    'engine',
+    'evaluation',
+    'models',
+    'visualization',
+]

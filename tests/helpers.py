@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from mmaction.structures import ActionDataSample
+
+from ssvad.geometry import ViewGeometry
 
 ROOT = Path(__file__).resolve().parent.parent
 UCF24_MINI = Path(
@@ -13,3 +17,44 @@ needs_ucf24_mini = pytest.mark.skipif(
     not UCF24_MINI.is_dir(),
     reason=f'real clips not found at {UCF24_MINI}; set SSVAD_UCF24_MINI',
 )
+
+TINY_DETECTOR = dict(
+    type='MaskDetector',
+    backbone=dict(
+        type='I3D',
+        out_endpoints=('Conv3d_1a_7x7', 'Conv3d_2c_3x3', 'Mixed_4f'),
+        width=0.0625,
+        bn_momentum=0.1,
+    ),
+    head=dict(
+        type='CapsuleRoutingHead',
+        num_classes=3,
+        in_channels=(4, 12, 52),
+        num_capsules=4,
+        kernel_size=3,
+        decoder_channels=4,
+        dropout=0.0,
+    ),
+    warmup_epochs=0,
+)
+
+
+def make_sample(label=None, size=32, frames=8, seed=0):
+    """A data sample as the pipeline packs it; unlabelled without ``label``."""
+    sample = ActionDataSample()
+    if label is not None:
+        sample.set_gt_label(label)
+        mask = torch.rand(frames, size, size, generator=torch.manual_seed(seed)) > 0.7
+        sample.set_field(mask.byte(), 'gt_mask')
+    views = dict(base=ViewGeometry(), flip=ViewGeometry(hflip=True))
+    sample.set_metainfo(dict(video_id=f'v{seed}', views=views))
+    return sample
+
+
+def make_batch(labels, size=32, frames=8, seed=0):
+    """Inputs (B, 2, C, T, H, W) in views base and flip, and their data samples."""
+    clips = torch.rand(
+        len(labels), 3, frames, size, size, generator=torch.manual_seed(seed)
+    )
+    samples = [make_sample(label, size, frames, i) for i, label in enumerate(labels)]
+    return torch.stack([clips, clips.flip(-1)], dim=1), samples

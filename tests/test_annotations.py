@@ -157,7 +157,6 @@ def collection(sizes):
 )
 def test_floor_of_every_class_is_labelled(sizes, percent, seed):
     videos = collection(sizes)
-    # The exact decimal product: 29 % of 100 is 29 though 0.29 * 100 < 29.
     counts = [int(Decimal(percent) * size / 100) for size in sizes]
     if not any(counts):
         with pytest.raises(ValueError, match='labels no video'):
@@ -168,6 +167,11 @@ def test_floor_of_every_class_is_labelled(sizes, percent, seed):
         assert sum(name.startswith(f'{label}/') for name in labeled) == count
     assert sorted(labeled + unlabeled) == sorted(v['id'] for v in videos)
     assert split_by_class(videos[::-1], percent / 100, seed) == (labeled, unlabeled)
+
+
+def test_fraction_is_the_decimal_it_prints_as():
+    assert 0.29 * 100 < 29
+    assert len(split_by_class(collection([100]), 0.29, 0)[0]) == 29
 
 
 def test_larger_fraction_contains_the_smaller():

@@ -15,6 +15,8 @@ LEAVES = {
     'ramps',
     'video_io',
 }
+# pictures show the boxes that the evaluation finds
+ALLOWED = {'visualization': {'evaluation'}}
 ROOMS = {'datasets', 'engine', 'evaluation', 'models', 'visualization'}
 MAX_LINES = 300
 
@@ -62,7 +64,7 @@ def find_violations(path, source):
         if not module.startswith('ssvad.') or own == '__init__':
             continue
         target = module.split('.')[1]
-        if target not in {own, *LEAVES}:
+        if target not in {own, *LEAVES, *ALLOWED.get(own, ())}:
             found.append(f'{own} imports {target}')
     return found
 

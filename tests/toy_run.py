@@ -107,11 +107,3 @@ class DumpWeightsHook(Hook):
         model = getattr(runner.model, 'module', runner.model)
         file = Path(runner.work_dir) / f'weights_{get_rank()}.pt'
         torch.save(model.state_dict(), file)
-
-
-@HOOKS.register_module()
-class SpyHook(Hook):
-    """Takes the arguments of MMAction's `VisualizationHook`, draws nothing."""
-
-    def __init__(self, enable=False, interval=1, out_dir=None):
-        self.enable, self.interval, self.out_dir = enable, interval, out_dir

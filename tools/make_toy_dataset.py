@@ -126,7 +126,7 @@ def parse_args(argv=None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument('--out-dir', type=Path, default=Path('data/toy'))
-    parser.add_argument('--num-train', type=int, default=120)
+    parser.add_argument('--num-train', type=int, default=400)
     parser.add_argument('--num-test', type=int, default=40)
     parser.add_argument('--labeled-fraction', type=float, default=0.2)
     parser.add_argument('--seed', type=int, default=0)
@@ -138,10 +138,10 @@ def parse_args(argv=None) -> argparse.Namespace:
     )
     group = parser.add_argument_group('overrides of the preset')
     for field in dataclasses.fields(ToyOptions):
-        if field.type in ('int', 'float'):
-            kind = {'int': int, 'float': float}[field.type]
-            name = '--' + field.name.replace('_', '-')
-            group.add_argument(name, type=kind, default=argparse.SUPPRESS)
+        kind = int if 'int' in field.type else float
+        pair = {'nargs': 2, 'metavar': ('LOW', 'HIGH')} if '[' in field.type else {}
+        name = '--' + field.name.replace('_', '-')
+        group.add_argument(name, type=kind, default=argparse.SUPPRESS, **pair)
     return parser.parse_args(argv)
 
 

@@ -16,10 +16,6 @@ def parse_args() -> tuple[Parser, argparse.Namespace]:
         '--dump',
         help='write everything the model predicts to this .pkl file (masks are large)',
     )
-    parser.add_argument('--show-dir', help='folder for pictures of the predictions')
-    parser.add_argument(
-        '--interval', type=int, default=1, help='picture of every n-th sample'
-    )
     return parser, parser.parse_args()
 
 
@@ -36,16 +32,6 @@ def merge_args(parser: Parser, args: argparse.Namespace, cfg) -> None:
         if not isinstance(evaluator, (list, tuple)):
             evaluator = [evaluator]
         cfg.test_evaluator = [*evaluator, dump]
-
-    if args.show_dir is not None:
-        if 'visualization' not in cfg.get('default_hooks', {}):
-            parser.error(
-                '--show-dir needs default_hooks.visualization in the config, '
-                "for example dict(type='VisualizationHook')"
-            )
-        cfg.default_hooks.visualization.update(
-            enable=True, out_dir=args.show_dir, interval=args.interval
-        )
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='EpochSeedHook'),
-    dict(type='ViewPictureHook', interval=10),
     dict(type='DetectionPictureHook', num_videos=6),
 ]
 env_cfg = dict(

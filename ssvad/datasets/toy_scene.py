@@ -21,7 +21,7 @@ from ssvad.datasets.toy_textures import (
     shape_alpha,
 )
 
-CLASSES = ('bounce', 'orbit', 'pulse', 'spin', 'sway')
+CLASSES = ('bounce', 'pulse', 'spin', 'sway')
 
 
 @dataclass(frozen=True)
@@ -41,49 +41,52 @@ class ToyOptions:
         sprite_drift: Largest slow drift of any sprite, pixels a frame.
         untrimmed_share: Share of videos whose actors stand still before and after.
         multi_actor_share: Share of videos with two actors.
+        background_level: Mean grey level of the background; sprites are bright, and
+            the closer it comes to them the longer a network takes to see motion.
         contrast: Contrast of the background in (0, 1].
         noise: Standard deviation of the pixel noise, grey levels.
     """
 
-    width: int = 96
-    height: int = 72
+    width: int = 64
+    height: int = 48
     num_frames: tuple[int, int] = (36, 44)
-    sprite_size: tuple[float, float] = (16, 26)
-    amplitude: tuple[float, float] = (0.3, 0.5)
-    period: tuple[float, float] = (10, 16)
-    max_distractors: int = 2
-    camera_shake: float = 0.75
-    background_speed: float = 0.4
-    sprite_drift: float = 0.15
+    sprite_size: tuple[float, float] = (18, 26)
+    amplitude: tuple[float, float] = (0.3, 0.45)
+    period: tuple[float, float] = (20, 30)
+    max_distractors: int = 1
+    camera_shake: float = 0.5
+    background_speed: float = 0.3
+    sprite_drift: float = 0.05
     untrimmed_share: float = 0.3
-    multi_actor_share: float = 0.3
-    contrast: float = 0.6
-    noise: float = 3.0
+    multi_actor_share: float = 0.2
+    background_level: float = 60.0
+    contrast: float = 0.3
+    noise: float = 2.0
 
 
 DIFFICULTIES = {
     'easy': ToyOptions(
-        amplitude=(0.4, 0.6),
-        max_distractors=1,
+        max_distractors=0,
         camera_shake=0.0,
-        background_speed=0.2,
+        background_speed=0.1,
         untrimmed_share=0.0,
-        multi_actor_share=0.2,
-        contrast=0.35,
+        multi_actor_share=0.0,
+        contrast=0.15,
         noise=1.0,
     ),
     'default': ToyOptions(),
     'hard': ToyOptions(
-        sprite_size=(12, 24),
+        sprite_size=(14, 24),
         amplitude=(0.25, 0.4),
-        max_distractors=3,
-        camera_shake=1.5,
-        background_speed=0.8,
-        sprite_drift=0.25,
+        max_distractors=2,
+        camera_shake=1.0,
+        background_speed=0.6,
+        sprite_drift=0.1,
         untrimmed_share=0.6,
         multi_actor_share=0.4,
-        contrast=0.9,
-        noise=6.0,
+        background_level=100.0,
+        contrast=0.6,
+        noise=4.0,
     ),
 }
 
@@ -138,8 +141,6 @@ def motion_at(name: str, phase: float, amplitude: float) -> Motion:
         return Motion(dx=amplitude * np.sin(phase))
     if name == 'bounce':
         return Motion(dy=amplitude * np.sin(phase))
-    if name == 'orbit':
-        return Motion(amplitude * np.cos(phase), amplitude * np.sin(phase))
     if name == 'pulse':
         return Motion(scale=1 + 0.8 * amplitude * np.sin(phase))
     if name == 'spin':
@@ -184,7 +185,7 @@ def sample_scene(
     travel = travel - travel.min(0) + options.camera_shake
     border = int(np.ceil((travel + options.camera_shake).max())) + 2
     canvas = random_background(rng, options.height + border, options.width + border)
-    canvas = 127.5 + options.contrast * (canvas - 127.5)
+    canvas = options.background_level + options.contrast * (canvas - 127.5)
     noise_seed = int(rng.integers(2**32))
     return Scene(
         label,

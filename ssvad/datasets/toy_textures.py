@@ -10,11 +10,11 @@ PATCH = 48  # side of a sprite's texture in pixels, before scaling
 
 
 def random_texture(rng: np.random.Generator) -> np.ndarray:
-    """Coarse patches of two far apart colours, (PATCH, PATCH, 3) float32."""
-    first = rng.uniform(0, 255, 3)
-    second = (first + 127.5 + rng.uniform(-40, 40, 3)) % 255
+    """Coarse patches of two bright colours, (PATCH, PATCH, 3) float32."""
+    first = rng.uniform(150, 255, 3)
+    second = first - rng.uniform(20, 60, 3)
     cells = rng.permutation(np.arange(16) % 2).reshape(4, 4, 1)
-    cells = first + cells * (second - first) + rng.normal(0, 15, (4, 4, 3))
+    cells = first + cells * (second - first) + rng.normal(0, 8, (4, 4, 3))
     cells = np.clip(cells, 0, 255).astype(np.float32)
     return cv2.resize(cells, (PATCH, PATCH), interpolation=cv2.INTER_NEAREST)
 

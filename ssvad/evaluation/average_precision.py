@@ -32,7 +32,9 @@ def average_precision(hits: np.ndarray, num_gt: int) -> float:
     return float(np.sum(np.diff(recall) * (precision[1:] + precision[:-1])) / 2)
 
 
-def per_class_ap(hits: np.ndarray, labels: np.ndarray, num_gt: np.ndarray):
+def per_class_ap(
+    hits: np.ndarray, labels: np.ndarray, num_gt: np.ndarray
+) -> np.ndarray:
     """Average precision of every class.
 
     Args:

@@ -13,10 +13,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from .capsule_protocol import capsule_report
+from .capsule_recall import THRESHOLDS
 from .mask_to_boxes import mask_to_boxes
 from .report import write_json
 from .standard_protocol import standard_report
-from .thresholds import Threshold, named_thresholds
+from .thresholds import Threshold, mean_per_threshold, named_thresholds
 from .tube_linking import link_boxes
 from .video_record import capsule_record, field, standard_record
 
@@ -85,6 +86,8 @@ class FrameVideoMAP(BaseMetric):
         if not self.protocol or not set(self.protocol) <= set(PROTOCOLS):
             raise ValueError(f'protocol: expected some of {PROTOCOLS}, got {protocol}')
         self.capsule_thrs = named_thresholds(capsule_thrs)
+        # refused here rather than after a whole evaluation
+        mean_per_threshold(self.capsule_thrs, THRESHOLDS, np.zeros((20, 1)))
         self.frame_thrs = named_thresholds(frame_thrs)
         self.video_thrs = named_thresholds(video_thrs)
         self.find_boxes = _configured(mask_to_boxes, mask_to_box)

@@ -1,3 +1,5 @@
+"""Backbones, heads, detectors, losses and semi-supervised methods."""
+
 from .backbones import I3D
 from .detectors import MaskDetector
 from .heads import CapsuleRoutingHead, DetOutput

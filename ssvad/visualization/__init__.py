@@ -1,3 +1,5 @@
+"""Pictures of detections and of training batches."""
+
 from .detection_picture_hook import DetectionPictureHook
 from .view_picture_hook import ViewPictureHook
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path as osp
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from mmaction.registry import HOOKS
@@ -14,6 +14,7 @@ from mmengine.utils import mkdir_or_exist
 
 from ssvad.evaluation.mask_to_boxes import mask_to_boxes
 from ssvad.video_io import write_video
+
 from . import draw
 
 
@@ -52,7 +53,9 @@ def draw_detection(
         sides = []
         for mask, colour in ((truth[f], draw.GREEN), (prob[f] >= 0.5, draw.RED)):
             sides.append(
-                draw.overlay_mask(frame, draw.enlarge(mask[..., None], scale)[..., 0], colour)
+                draw.overlay_mask(
+                    frame, draw.enlarge(mask[..., None], scale)[..., 0], colour
+                )
             )
         for box in found.boxes[found.frame == f]:
             sides[1] = draw.draw_box(sides[1], box * scale, draw.WHITE)
@@ -75,7 +78,9 @@ class DetectionPictureHook(Hook):
         min_width: Frames narrower than this are enlarged by a whole factor.
     """
 
-    def __init__(self, num_videos: int = 6, strip_length: int = 8, min_width: int = 160):
+    def __init__(
+        self, num_videos: int = 6, strip_length: int = 8, min_width: int = 160
+    ):
         self.num_videos = num_videos
         self.strip_length = strip_length
         self.min_width = min_width

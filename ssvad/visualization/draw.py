@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -37,7 +37,9 @@ def heat_map(frame: np.ndarray, values: np.ndarray) -> np.ndarray:
     colours = cv2.applyColorMap(
         np.rint(values * 255).astype(np.uint8), cv2.COLORMAP_JET
     )
-    return cv2.addWeighted(frame, 0.35, np.ascontiguousarray(colours[..., ::-1]), 0.65, 0)
+    return cv2.addWeighted(
+        frame, 0.35, np.ascontiguousarray(colours[..., ::-1]), 0.65, 0
+    )
 
 
 def caption(frame: np.ndarray, text: str) -> np.ndarray:

@@ -50,8 +50,10 @@ class ViewPictureHook(Hook):
         model.train()
         folder = osp.join(runner.work_dir, 'pictures')
         mkdir_or_exist(folder)
-        kinds = ['labelled' if 'gt_label' in s else 'unlabelled'
-                 for s in data['data_samples']]
+        kinds = [
+            'labelled' if 'gt_label' in s else 'unlabelled'
+            for s in data['data_samples']
+        ]
         for kind in sorted(set(kinds)):
             row = kinds.index(kind)
             path = osp.join(folder, f'views_epoch_{runner.epoch + 1}_{kind}.png')

@@ -1,8 +1,10 @@
-"""Whole-video evaluation samples as the evaluator hands them to a metric."""
+"""Whole-video evaluation samples as a metric gets them, and the metric run on them."""
 
 import numpy as np
 import torch
+from mmaction.registry import METRICS
 
+import ssvad.evaluation  # noqa: F401  (registers the metric)
 from tests.evaluation.oracles import whole_video_clips
 
 CLASSES = ('jump', 'run', 'wave')
@@ -94,3 +96,16 @@ def noisy_videos(num, seed=0):
             )
         )
     return samples
+
+
+def make_metric(classes=CLASSES, **kwargs):
+    metric = METRICS.build(dict(type='FrameVideoMAP', **kwargs))
+    metric.dataset_meta = dict(classes=classes)
+    return metric
+
+
+def evaluate(samples, **kwargs):
+    metric = make_metric(**kwargs)
+    for sample in samples:
+        metric.process(None, [sample])
+    return metric.evaluate(len(samples))

@@ -91,7 +91,7 @@ def random_videos(seed, num, num_classes=3):
         yield int(rng.integers(num_classes)), pred, gt, rng.random((clips, num_classes))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(0, 5))
 def test_equals_the_literal_loop(seed, num):
     videos = list(random_videos(seed, num))

@@ -41,7 +41,7 @@ def test_ground_truth_as_detections_is_perfect():
     np.testing.assert_allclose(ap, 1.0, rtol=1e-12)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**32))
 def test_order_of_videos_and_boxes_does_not_matter(seed):
     rng = np.random.default_rng(seed)

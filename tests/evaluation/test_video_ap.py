@@ -46,7 +46,7 @@ def test_ground_truth_as_detections_is_perfect():
     np.testing.assert_allclose(golden_ap(gt, gt, nms_iou=None), 1.0, rtol=1e-12)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**32))
 def test_order_of_videos_and_tubes_does_not_matter(seed):
     rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def test_order_of_videos_and_tubes_does_not_matter(seed):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 59), st.integers(0, 23), st.floats(0, 1))
 def test_a_false_positive_never_raises_ap(video, label, score):
     far = golden.det_tubes()[0]._replace(video=video, label=label, score=score)

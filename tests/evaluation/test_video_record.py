@@ -11,7 +11,7 @@ from ssvad.evaluation.video_record import (
     standard_record,
 )
 from tests.evaluation.oracles import whole_video_clips
-from tests.evaluation.samples import moving_tube, paint, two_actors
+from tests.evaluation.samples import make_sample, moving_tube, paint, two_actors
 
 
 def test_counts_are_in_frame_order_and_ignore_padding():
@@ -38,6 +38,15 @@ def test_class_comes_from_clips_with_ground_truth_only():
     scores[kept, 2], scores[~kept, 0] = 0.1, 1.0
     sample['pred_clip_scores'] = scores
     assert capsule_record(sample)['kept_class'] == 2
+
+
+def test_a_clip_of_padding_alone_is_not_kept():
+    # frame 16 opens the second block; its other clip repeats it as padding
+    sample = make_sample('short', [moving_tube(17, 15, 2, x=3, y=3)], 0, num_frames=17)
+    scores = np.zeros((4, 3), np.float32)
+    scores[[1, 2], 1], scores[3, 0] = 0.1, 1.0
+    sample['pred_clip_scores'] = scores
+    assert capsule_record(sample)['kept_class'] == 1
 
 
 def test_boxes_and_tracks_lie_in_the_source_frame():

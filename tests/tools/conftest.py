@@ -1,4 +1,7 @@
+import os
 import runpy
+import socket
+import subprocess
 import sys
 
 import pytest
@@ -26,3 +29,28 @@ def tool(tmp_path, monkeypatch):
 @pytest.fixture
 def config(tmp_path):
     return write_config(tmp_path)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a command in an empty folder; returns what it printed."""
+
+    def start(*command, **env):
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            port = str(free.getsockname()[1])
+        env = {**os.environ, 'PYTHON': sys.executable, 'PORT': port, **env}
+        env.setdefault('PYTHONPATH', str(ROOT))
+        # two processes on a machine with one GPU cannot share it
+        env['CUDA_VISIBLE_DEVICES'] = ''
+        done = subprocess.run(
+            list(map(str, command)),
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        return done.stdout + done.stderr
+
+    return start

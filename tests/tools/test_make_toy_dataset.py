@@ -87,9 +87,11 @@ def test_fraction_that_labels_nothing_fails_before_writing(tool, tmp_path):
 
 def test_overrides_reach_the_options(tool, tmp_path):
     more = ['--difficulty', 'easy', '--max-distractors', '0', '--width', '64']
+    more += ['--num-frames', '20', '20', '--period', '8', '9.5']
     tool.main(arguments(tmp_path / 'toy', *more))
     settings = (tmp_path / 'toy/toy.json').read_text()
     assert '"max_distractors": 0' in settings
     assert '"camera_shake": 0.0' in settings
     videos = load_annotations(tmp_path / 'toy/annotations.json')['videos']
-    assert {video['width'] for video in videos} == {64}
+    assert {(video['width'], video['num_frames']) for video in videos} == {(64, 20)}
+    assert '8.0,\n   9.5' in settings

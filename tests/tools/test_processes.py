@@ -1,8 +1,6 @@
 """The tools as users start them: in processes of their own, one or two."""
 
 import json
-import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,31 +11,6 @@ import torch
 from tests.helpers import ROOT
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Run a command in an empty folder; returns what it printed."""
-
-    def start(*command, **env):
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            port = str(free.getsockname()[1])
-        env = {**os.environ, 'PYTHON': sys.executable, 'PORT': port, **env}
-        env.setdefault('PYTHONPATH', str(ROOT))
-        # two processes on a machine with one GPU cannot share it
-        env['CUDA_VISIBLE_DEVICES'] = ''
-        done = subprocess.run(
-            list(map(str, command)),
-            cwd=tmp_path,
-            env=env,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-        return done.stdout + done.stderr
-
-    return start
 
 
 def read_metric(work_dir):
@@ -69,28 +42,25 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(
     assert (tmp_path / 'two/epoch_3.pth').is_file()
 
 
-def test_a_chosen_number_of_threads_is_kept(run, config, tmp_path):
+def test_the_script_passes_on_what_it_is_given(run, config, tmp_path):
     spy = tmp_path / 'spy.py'
     spy.write_text(
         '#!/usr/bin/env python3\n'
-        'import os, sys\n'
-        "print(os.environ.get('OMP_NUM_THREADS'), *sys.argv[1:])\n"
+        'import json, os, sys\n'
+        "print(json.dumps([os.environ['OMP_NUM_THREADS'], *sys.argv[1:]]))\n"
     )
     spy.chmod(0o755)
     places = dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='1.2.3.4', PORT='123')
+    more = ['--amp', '--cfg-options', 'x="a b"']
     printed = run(
-        ROOT / 'tools/dist_train.sh',
-        *('a.py', 4, '--amp', '--cfg-options', 'x="a b"'),
+        *(ROOT / 'tools/dist_train.sh', 'a.py', 4, *more),
         **dict(places, PYTHON=str(spy), OMP_NUM_THREADS='3'),
     )
-    assert (
-        printed.split()
-        == (
-            '3 -m torch.distributed.run --nnodes=2 --node_rank=1 --master_addr=1.2.3.4 '
-            f'--master_port=123 --nproc_per_node=4 {ROOT}/tools/train.py a.py '
-            '--launcher pytorch --amp --cfg-options x="a b"'
-        ).split()
-    )
+    assert json.loads(printed) == [
+        *('3', '-m', 'torch.distributed.run', '--nnodes=2', '--node_rank=1'),
+        *('--master_addr=1.2.3.4', '--master_port=123', '--nproc_per_node=4'),
+        *(str(ROOT / 'tools/train.py'), 'a.py', '--launcher', 'pytorch', *more),
+    ]
 
 
 @pytest.mark.parametrize('script, args', [('dist_train.sh', 1), ('dist_test.sh', 2)])

@@ -48,6 +48,8 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tool, config, resume):
     first = shutil.copy('a/epoch_1.pth', 'b')
     Path('b/last_checkpoint').write_text(first)
     tool('train.py', config, '--work-dir', 'b', *resume)
+    (log,) = Path('b').glob('*/*.log')
+    assert 'resumed epoch: 1, iter: 4' in log.read_text()
     torch.testing.assert_close(read_weights('b'), read_weights('a'), rtol=0, atol=0)
     losses = [read_history(f'{run}/epoch_2.pth') for run in 'ab']
     assert losses[0] == losses[1] and len(losses[0]) == 8
@@ -89,17 +91,6 @@ def test_test_gives_the_number_of_the_last_validation(tool, config):
     assert mean == pytest.approx(read_metrics('t')['toy/mean'])
 
 
-def test_pictures_are_switched_on_by_their_folder(tool, tmp_path):
-    hook = "default_hooks.update(visualization=dict(type='SpyHook', enable=False))\n"
-    config = write_config(tmp_path, hook)
-    tool('train.py', config, '--work-dir', 'w')
-    tool('test.py', config, 'w/epoch_2.pth', '--show-dir', 'p', '--interval', 3)
-    cfg = read_dumped_config('work_dirs/toy_numbers')
-    assert cfg.default_hooks.visualization == dict(
-        type='SpyHook', enable=True, out_dir='p', interval=3
-    )
-
-
 @pytest.mark.parametrize(
     'name, args, message',
     [
@@ -108,7 +99,6 @@ def test_pictures_are_switched_on_by_their_folder(tool, tmp_path):
         ('train.py', ['--auto-scale-lr'], '--auto-scale-lr needs auto_scale_lr'),
         ('test.py', ['no.pth'], "checkpoint 'no.pth' not found"),
         ('test.py', [__file__, '--dump', 'a.json'], "writes a .pkl file, got 'a.json'"),
-        ('test.py', [__file__, '--show-dir', 'p'], 'needs default_hooks.visualization'),
         ('test.py', [], 'the following arguments are required: checkpoint'),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -69,6 +69,7 @@ class Unit3D(nn.Module):
         self.bn = nn.BatchNorm3d(out_channels, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, T, H, W) to ceil(size / stride) in each of T, H, W."""
         x = pad_same(x, self.conv3d.kernel_size, self.conv3d.stride)
         return F.relu(self.bn(self.conv3d(x)), inplace=True)
 
@@ -77,6 +78,7 @@ class SameMaxPool3d(nn.MaxPool3d):
     """Max pooling with SAME zero padding (inputs are never negative here)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, T, H, W) to ceil(size / stride) in each of T, H, W."""
         return super().forward(pad_same(x, self.kernel_size, self.stride))
 
 
@@ -96,6 +98,7 @@ class InceptionBlock(nn.Module):
         self.b3b = Unit3D(in_channels, b3b, one, unit)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, T, H, W) to the four branches' channels, same T, H, W."""
         branches = (
             self.b0(x),
             self.b1b(self.b1a(x)),

@@ -1,3 +1,5 @@
+"""Supervised detectors."""
+
 from .mask_detector import MaskDetector
 
 __all__ = ['MaskDetector']

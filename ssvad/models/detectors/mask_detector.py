@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from mmaction.registry import MODELS
@@ -106,7 +106,9 @@ class MaskDetector(BaseModel):
                 f'{inputs.shape[1]}; remove PairedViews from the pipeline or wrap the '
                 'detector in SemiDetector'
             )
-        return self.loss_by_output(self.detect(inputs[:, 0], data_samples), data_samples)
+        return self.loss_by_output(
+            self.detect(inputs[:, 0], data_samples), data_samples
+        )
 
     def loss_by_output(self, output, data_samples: Sequence[ActionDataSample]) -> dict:
         """Compare outputs with ``gt_label`` and ``gt_mask`` of the same clips.
@@ -149,7 +151,9 @@ class MaskDetector(BaseModel):
             ``pred_label`` (1,).
         """
         for clips, sample in zip(inputs, data_samples):
-            outputs = [self.detect(part) for part in clips.split(self.clips_per_forward)]
+            outputs = [
+                self.detect(part) for part in clips.split(self.clips_per_forward)
+            ]
             prob = torch.cat([out.mask for out in outputs]).sigmoid().flatten(0, 1)
             scores = torch.cat([out.scores for out in outputs])
             valid = torch.as_tensor(sample.frame_valid, device=prob.device)

@@ -1,3 +1,5 @@
+"""Supervised losses and consistency attention."""
+
 from .attention import CyclicVariance, GradientSmoothness
 from .supervised import MaskLoss, SpreadLoss
 

@@ -115,7 +115,9 @@ def class_jsd(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         Scalar in [0, ln 2], mean over everything but K.
     """
-    p, q = (F.normalize(x, p=1, dim=1, eps=1e-7).clamp(min=1e-7) for x in (first, second))
+    p, q = (
+        F.normalize(x, p=1, dim=1, eps=1e-7).clamp(min=1e-7) for x in (first, second)
+    )
     log_mean = (0.5 * (p + q)).log()
     divergence = 0.5 * (p * (p.log() - log_mean) + q * (q.log() - log_mean))
     return divergence.sum(1).mean()

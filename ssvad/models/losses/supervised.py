@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def spread_loss(scores: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """Margin between the true class and every other: ``max(0, m - (a_t - a_j))``.
+    """Margin between the true class and each other: ``max(0, m - (a_t - a_j))^2``.
 
     Args:
         scores: (B, K) class activations in [0, 1].
@@ -20,7 +20,7 @@ def spread_loss(scores: Tensor, labels: Tensor, margin: float) -> Tensor:
         divides by the number of clips twice.)
     """
     target = scores.gather(1, labels[:, None])  # (B, 1)
-    hinge = F.relu(margin - (target - scores))
+    hinge = F.relu(margin - (target - scores)).square()
     wrong = 1 - F.one_hot(labels, scores.shape[1]).to(scores.dtype)
     return (hinge * wrong).sum(1).mean()
 
@@ -43,7 +43,7 @@ def dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
 
 @MODELS.register_module()
 class SpreadLoss(nn.Module):
-    """Class loss of the capsule detectors (Hinton et al. 2018, Eq. 3, without square).
+    """Class loss of the capsule detectors (Hinton et al. 2018, Eq. 3).
 
     Args:
         margin: 0.2 in the released code, which never grows it.

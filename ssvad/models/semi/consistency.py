@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from ssvad.ramps import sigmoid_ramp
 from ssvad.models.losses.attention import class_jsd
+from ssvad.ramps import sigmoid_ramp
+
 from .step import Step
 
 
 def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
-    """Mean of (B, T, H, W) values where (B, 1, H, W) ``valid`` is true; 0 if nowhere."""
+    """Mean of (B, T, H, W) values where (B, 1, H, W) ``valid`` holds; 0 if nowhere."""
     valid = valid.to(values.dtype).expand_as(values)
     return (values * valid).sum() / valid.sum().clamp(min=1)
 
@@ -27,9 +28,10 @@ class SemiSupConsistency(nn.Module):
 
         L = mean over attentions of  w mean(M d^2) + (1 - w) mean(d^2)
 
-    where w ramps up over training for attentions that are ``ramped`` and is 1 for others,
-    and plain ``mean(d^2)`` without attention (the paper's "L2"). The gradient flows through both
-    views. The paper sums one mask (Eq. 3); the released code two equal ones.
+    where w ramps up over training for attentions that are ``ramped`` and is 1 for
+    others, and plain ``mean(d^2)`` without attention (the paper's "L2"). The gradient
+    flows through both views. The paper has one variance mask (Eq. 3); the released
+    code adds two equal ones.
 
     Args:
         attention: Config of an attention (``CyclicVariance``, ``GradientSmoothness``),

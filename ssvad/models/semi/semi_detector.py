@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample

@@ -1,0 +1,26 @@
+# The same detector at a quarter of the width, for clips of 8 x 48 x 48 on a CPU.
+detector = dict(
+    type='MaskDetector',
+    backbone=dict(
+        type='I3D',
+        out_endpoints=('Conv3d_1a_7x7', 'Conv3d_2c_3x3', 'Mixed_4f'),
+        width=0.25,
+        bn_momentum=0.1,  # a short training from scratch
+    ),
+    head=dict(
+        type='CapsuleRoutingHead',
+        num_classes=4,
+        in_channels=(16, 48, 208),
+        kernel_size=3,
+        decoder_channels=8,
+    ),
+    loss_cls=dict(type='SpreadLoss', margin=0.2, loss_weight=3.0),
+    loss_mask=dict(type='MaskLoss'),
+    warmup_epochs=2,
+)
+data_preprocessor = dict(
+    type='ActionDataPreprocessor',
+    mean=[0.0, 0.0, 0.0],
+    std=[255.0, 255.0, 255.0],
+    format_shape='NCTHW',
+)

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssvad.models import I3D
+from ssvad.models.backbones.i3d import ENDPOINTS, pad_same
+
+TAPS = ('Conv3d_1a_7x7', 'Conv3d_2c_3x3', 'Mixed_4f')
+
+
+@given(
+    size=st.integers(1, 20), kernel=st.integers(1, 7), stride=st.sampled_from([1, 2, 3])
+)
+def test_same_padding_gives_ceil_of_size_over_stride(size, kernel, stride):
+    x = torch.zeros(1, 1, size, 1, 1)
+    padded = pad_same(x, (kernel, 1, 1), (stride, 1, 1)).shape[2]
+    if kernel >= stride:
+        assert (padded - kernel) // stride + 1 == -(-size // stride)
+
+
+def test_same_padding_puts_the_odd_pixel_last():
+    x = torch.ones(1, 1, 4, 1, 1)
+    padded = pad_same(x, (3, 1, 1), (2, 1, 1)).flatten().tolist()
+    assert padded == [1, 1, 1, 1, 0]
+
+
+def test_taps_have_the_reference_shapes():
+    net = I3D(out_endpoints=TAPS).eval()
+    with torch.no_grad():
+        taps = net(torch.zeros(1, 3, 8, 64, 64))
+    assert [tuple(tap.shape[1:]) for tap in taps] == [
+        (64, 4, 32, 32),
+        (192, 2, 16, 16),
+        (832, 1, 8, 8),
+    ]
+    assert sum(p.numel() for p in net.parameters()) == 7_528_256
+
+
+def test_one_endpoint_gives_a_tensor_and_builds_no_more_than_needed():
+    net = I3D(out_endpoints=('Mixed_3b',), width=0.25)
+    assert isinstance(net(torch.zeros(1, 3, 8, 32, 32)), torch.Tensor)
+    assert not any(name.startswith('Mixed_4') for name, _ in net.named_parameters())
+
+
+def test_classification_strides():
+    net = I3D(
+        ('Mixed_5c',),
+        conv2c_stride=(1, 1, 1),
+        pool4a_stride=(2, 2, 2),
+        width=0.125,
+    ).eval()
+    shape = net(torch.zeros(1, 3, 16, 64, 64)).shape
+    assert tuple(shape) == (1, 128, 2, 2, 2)
+
+
+@pytest.mark.parametrize('endpoints', [(), ('Mixed_9z',)])
+def test_unknown_endpoints_are_refused(endpoints):
+    with pytest.raises(ValueError, match='expected names from'):
+        I3D(out_endpoints=endpoints)
+
+
+def test_every_endpoint_can_be_the_last():
+    x = torch.rand(1, 3, 8, 32, 32)
+    with torch.no_grad():
+        for name in ENDPOINTS:
+            out = I3D((name,), width=0.0625)(x)
+            assert np.isfinite(out.numpy()).all(), name

@@ -1,0 +1,189 @@
+"""What must hold for any semi-supervised method on a mixed batch."""
+
+import copy
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+
+from ssvad.geometry import ViewGeometry
+from ssvad.models import Step
+from tests.helpers import TINY_DETECTOR, make_batch
+
+METHODS = {
+    'l2': dict(),
+    'variance': dict(attention=dict(type='CyclicVariance', window=3, ramped=False)),
+    'variance+l2': dict(attention=dict(type='CyclicVariance')),
+    'gradient': dict(attention=dict(type='GradientSmoothness')),
+    'both': dict(
+        attention=[dict(type='CyclicVariance'), dict(type='GradientSmoothness')]
+    ),
+    'l2+class': dict(class_weight=0.3),
+}
+UNSUPERVISED = [
+    (name, term)
+    for name in METHODS
+    for term in ('loss_cons_mask', 'loss_cons_cls')
+    if term == 'loss_cons_mask' or 'class' in name
+]
+
+
+def build(name='variance+l2', **kwargs):
+    torch.manual_seed(0)
+    method = dict(type='SemiSupConsistency', **METHODS[name], **kwargs)
+    return MODELS.build(
+        dict(type='SemiDetector', detector=TINY_DETECTOR, method=method)
+    )
+
+
+def losses_of(model, inputs, samples):
+    return {k: v.item() for k, v in model(inputs, samples, mode='loss').items()}
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_truth_of_unlabelled_clips_is_never_read(name):
+    inputs, samples = make_batch([0, None, 1, None])
+    clean = losses_of(build(name), inputs, samples)
+    for sample in samples:
+        if 'gt_label' not in sample:
+            sample.set_field(torch.full((8, 32, 32), torch.nan), 'gt_mask')
+            sample.set_field(torch.full((1, 8, 4), torch.nan), 'gt_tubes')
+    assert losses_of(build(name), inputs, samples) == clean
+    assert all(value == value for value in clean.values())
+
+
+@pytest.mark.parametrize(('name', 'term'), UNSUPERVISED)
+def test_every_unsupervised_term_teaches_the_student(name, term):
+    model = build(name)
+    inputs, samples = make_batch([0, None])
+    model(inputs, samples, mode='loss')[term].backward()
+    norms = {
+        part: sum(
+            p.grad.norm().item() for p in module.parameters() if p.grad is not None
+        )
+        for part, module in model.detector.named_children()
+        if part in ('backbone', 'head')
+    }
+    assert all(norm > 0 for norm in norms.values()), norms
+
+
+def test_gradient_flows_through_both_views():
+    model = build('l2')
+    inputs, samples = make_batch([0, None])
+    step = Step(model.detector, inputs, samples)
+    model.method(step)
+    for view in ('base', 'flip'):
+        step.student(view).mask.retain_grad()
+    model.method(step)['loss_cons_mask'].backward()
+    for view in ('base', 'flip'):
+        assert step.student(view).mask.grad.abs().sum() > 0, view
+
+
+def test_consistency_covers_labelled_and_unlabelled_clips():
+    model = build('l2')
+    inputs, samples = make_batch([0, None])
+    step = Step(model.detector, inputs, samples)
+    for view in ('base', 'flip'):
+        step.student(view).mask.retain_grad()
+    model.method(step)['loss_cons_mask'].backward()
+    per_clip = step.student('base').mask.grad.flatten(1).abs().sum(1)
+    assert (per_clip > 0).all()
+
+
+def test_without_weight_it_is_supervised_training():
+    inputs, samples = make_batch([0, None, 2, None])
+    silent = build('variance+l2', loss_weight=0.0)
+    alone = copy.deepcopy(silent)
+    sum(silent(inputs, samples, mode='loss').values()).backward()
+    step = Step(alone.detector, inputs, samples)
+    sum(step.supervised_losses('base').values()).backward()
+    for (name, ours), theirs in zip(silent.named_parameters(), alone.parameters()):
+        assert torch.equal(ours.grad, theirs.grad), name
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_order_of_clips_does_not_matter(name):
+    inputs, samples = make_batch([0, None, 1, None])
+    order = [2, 3, 0, 1]
+    plain = losses_of(build(name), inputs, samples)
+    mixed = losses_of(build(name), inputs[order], [samples[i] for i in order])
+    assert mixed == pytest.approx(plain, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize('name', METHODS)
+@pytest.mark.parametrize('labels', [[None, None], [0, 1]])
+def test_batches_of_one_kind_train_on(name, labels):
+    model = build(name)
+    inputs, samples = make_batch(labels)
+    losses = model(inputs, samples, mode='loss')
+    assert all(torch.isfinite(value) for value in losses.values())
+    supervised = [losses[k].item() for k in ('loss_cls', 'loss_mask_bce')]
+    assert (supervised == [0, 0]) == (labels == [None, None])
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_each_view_is_computed_once():
+    model = build('both')
+    calls = []
+    model.detector.backbone.register_forward_hook(lambda *_: calls.append(1))
+    model(*make_batch([0, None]), mode='loss')
+    assert len(calls) == 2
+
+
+def test_views_are_aligned_before_they_are_compared():
+    """A detector that commutes with mirroring has nothing left to learn."""
+
+    class Brightness(torch.nn.Module):
+        def detect(self, clips, samples):
+            return MODELS.get('MaskDetector') and _Out(clips.mean(1))
+
+    inputs, samples = make_batch([None, None])
+    step = Step(Brightness(), inputs, samples)
+    masks = [step.align(step.student(v).mask, v)[0] for v in ('base', 'flip')]
+    assert torch.equal(*masks)
+    samples[0].metainfo['views']['flip']  # both clips carry their own geometry
+    for sample in samples:
+        sample.set_metainfo(dict(views=dict(base=ViewGeometry(), flip=ViewGeometry())))
+    wrong = Step(Brightness(), inputs, samples)
+    masks = [wrong.align(wrong.student(v).mask, v)[0] for v in ('base', 'flip')]
+    assert not torch.equal(*masks)
+
+
+class _Out:
+    def __init__(self, mask):
+        self.mask = mask
+
+
+def test_supervision_uses_the_shared_frame():
+    inputs, samples = make_batch([0, 1])
+    base = build()
+    flipped = build(views=('flip', 'base'))
+    step = Step(base.detector, inputs, samples)
+    plain = step.supervised_losses('base')
+    mirrored = Step(flipped.detector, inputs.flip(1), samples)
+    # the clip in view "flip" is now the unflipped one: predictions get mirrored away
+    # from the truth, and the loss must notice
+    assert mirrored.supervised_losses('flip')['loss_mask_bce'] != plain['loss_mask_bce']
+
+
+def test_missing_view_is_named():
+    model = build(views=('base', 'strong'))
+    with pytest.raises(KeyError, match=r"view 'strong', the pipeline makes \['base'"):
+        model(*make_batch([0]), mode='loss')
+
+
+def test_maps_are_probabilities_by_name():
+    model = build('both').eval()
+    with torch.no_grad():
+        maps = model.method_maps(*make_batch([0, None]))
+    assert {'CyclicVariance', 'GradientSmoothness'} < set(maps)
+    for name, values in maps.items():
+        assert tuple(values.shape) == (2, 8, 32, 32), name
+        assert 0 <= values.min() and values.max() <= 1, name
+
+
+def test_inference_is_the_detectors_own():
+    model = build().eval()
+    clips = torch.rand(2, 3, 8, 32, 32)
+    assert torch.equal(model(clips).mask, model.detector(clips).mask)

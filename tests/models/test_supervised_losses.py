@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssvad.models.losses.supervised import MaskLoss, dice_loss, spread_loss
+from tests import golden_network as golden
+from tests.oracles import dice_loops, spread_loops
+
+
+@given(seed=st.integers(0, 2**16), batch=st.integers(1, 5), classes=st.integers(2, 6))
+def test_spread_loss_equals_loops(seed, batch, classes):
+    rng = np.random.RandomState(seed)
+    scores, labels = rng.rand(batch, classes), rng.randint(0, classes, batch)
+    ours = spread_loss(torch.from_numpy(scores), torch.from_numpy(labels), 0.2)
+    assert ours.item() == pytest.approx(spread_loops(scores, labels, 0.2), abs=1e-12)
+
+
+@pytest.mark.parametrize('case', range(3))
+def test_spread_loss_meets_the_reference_up_to_its_second_division(case):
+    data = golden.load('losses')
+    scores = torch.from_numpy(data[f'spread_{case}_x']).double()
+    labels = torch.from_numpy(data[f'spread_{case}_t']).long().flatten()
+    ours = spread_loss(scores, labels, 0.2) / len(labels)
+    assert ours.item() == pytest.approx(float(data[f'spread_{case}_loss']), rel=2e-6)
+
+
+def reference_masks(data, case, rng):
+    batch, size = data[f'shape_{case}']
+    shape = (batch, 1, 8, size, size)
+    x = (3 * rng.standard_normal(shape)).astype(np.float32)
+    t = (rng.rand(*shape) > 0.7).astype(np.float32)
+    rng.standard_normal(shape), rng.rand(*shape), rng.rand(batch, 8, size, size)
+    return torch.from_numpy(x), torch.from_numpy(t)
+
+
+def test_mask_losses_meet_the_reference():
+    data = golden.load('losses')
+    rng = np.random.RandomState(golden.SEED + 30)
+    for case in range(3):
+        batch, classes = data[f'spread_{case}_x'].shape
+        rng.rand(batch, classes), rng.randint(0, classes, (batch, 1))
+    cases = sorted(key for key in data.files if key.startswith('shape_'))
+    for case in range(len(cases)):
+        logits, target = reference_masks(data, case, rng)
+        logits.requires_grad_()
+        losses = MaskLoss()(logits, target)
+        for term in ('dice', 'bce'):
+            loss = losses[f'loss_mask_{term}']
+            expected = float(data[f'{term}_{case}_loss'])
+            assert loss.item() == pytest.approx(expected, rel=2e-6)
+            (gradient,) = torch.autograd.grad(loss, logits, retain_graph=True)
+            np.testing.assert_allclose(
+                gradient[0, 0, 0], data[f'{term}_{case}_grad0'], 0, 1e-9, err_msg=term
+            )
+
+
+@given(seed=st.integers(0, 2**16))
+def test_dice_loss_equals_loops(seed):
+    rng = np.random.RandomState(seed)
+    logits, target = rng.randn(2, 3, 4), (rng.rand(2, 3, 4) > 0.5).astype(float)
+    ours = dice_loss(torch.from_numpy(logits), torch.from_numpy(target))
+    assert ours.item() == pytest.approx(dice_loops(logits, target), abs=1e-12)
+
+
+def test_dice_loss_of_nothing_predicted_as_nothing_is_zero():
+    logits, target = torch.full((1, 2, 3, 3), -40.0), torch.zeros(1, 2, 3, 3)
+    assert dice_loss(logits, target).item() == pytest.approx(0, abs=1e-6)
