@@ -6,12 +6,12 @@ python tools/train.py configs/toy_sup.py
 As many iterations as toy_semi_var.py, with 8 labelled clips in a batch instead of 4
 labelled and 4 unlabelled ones. With all labels: --cfg-options
 train_dataloader.dataset.dataset.split_file=splits/train.txt
-train_dataloader.dataset.times=2 (100 instead of 80 iterations an epoch).
+train_dataloader.dataset.times=2 (200 instead of 160 iterations an epoch).
 """
 
 _base_ = [
     '_base_/runtime.py',
-    '_base_/schedules/adam_cosine_8e.py',
+    '_base_/schedules/adam_cosine_4e.py',
     '_base_/models/i3d_capsules_toy.py',
     '_base_/datasets/toy.py',
 ]

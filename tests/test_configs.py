@@ -9,7 +9,7 @@ from mmaction.registry import (
     TRANSFORMS,
 )
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from mmengine.registry import init_default_scope
 
 from tests.helpers import ROOT
 
@@ -17,7 +17,7 @@ CONFIGS = sorted(path.name for path in (ROOT / 'configs').glob('*.py'))
 
 
 def load(name):
-    DefaultScope.overwrite_default_scope('mmaction')
+    init_default_scope('mmaction')
     return Config.fromfile(ROOT / 'configs' / name)
 
 

@@ -3,12 +3,14 @@
 _base_ = ['./toy.py']
 views = dict(type='PairedViews', base=[], flip=[dict(type='Flip', flip_ratio=1.0)])
 unlabeled_split = 'splits/unlabeled.txt'
-labeled_pipeline = [*_base_.labeled_clip, views, *_base_.pack_clip]
+shared_flip = dict(type='Flip', flip_ratio=0.5)  # classes do not know left from right
+labeled_pipeline = [*_base_.labeled_clip, shared_flip, views, *_base_.pack_clip]
 unlabeled_pipeline = [
     dict(type='SampleTubeClip', clip_len=8, frame_interval=2),
     *_base_.decode,
     dict(type='DropLabels'),
     dict(type='RandomCrop', size=48),
+    shared_flip,
     views,
     *_base_.pack_clip,
 ]

@@ -1,6 +1,6 @@
 # UCF101-24, labelled part of split 1; set SSVAD_UCF24 to where the data is.
 data_root = '{{$SSVAD_UCF24:data/ucf24}}'
-labeled_split = 'splits/{{$SSVAD_SPLIT:20_seed47}}_labeled.txt'
+labeled_split = 'splits/{{$SSVAD_SPLIT:20_seed47}}/labeled.txt'
 source = dict(
     type='TubeDataset',
     data_root=data_root,

@@ -2,7 +2,7 @@
 # one pass over the unlabelled list.
 _base_ = ['./ucf24.py']
 views = dict(type='PairedViews', base=[], flip=[dict(type='Flip', flip_ratio=1.0)])
-unlabeled_split = 'splits/{{$SSVAD_SPLIT:20_seed47}}_unlabeled.txt'
+unlabeled_split = 'splits/{{$SSVAD_SPLIT:20_seed47}}/unlabeled.txt'
 labeled_pipeline = [*_base_.labeled_clip, views, *_base_.pack_clip]
 unlabeled_pipeline = [
     dict(type='SampleTubeClip', clip_len=8, frame_interval=2),
