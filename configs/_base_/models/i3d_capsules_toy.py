@@ -13,6 +13,7 @@ detector = dict(
         in_channels=(16, 48, 208),
         kernel_size=3,
         decoder_channels=8,
+        dropout=0.2,  # half the channels of so narrow a network is too many
     ),
     loss_cls=dict(type='SpreadLoss', margin=0.2, loss_weight=3.0),
     loss_mask=dict(type='MaskLoss'),
