@@ -143,7 +143,7 @@ def test_camera_shake_moves_the_boxes_with_the_picture():
 
 def test_actors_and_distractors_come_from_one_distribution():
     groups = {True: [], False: []}
-    for index in range(300):
+    for index in range(400):
         scene = sample_scene(8, 'train', index)
         for depth, s in enumerate(scene.sprites):
             depth = depth / max(len(scene.sprites) - 1, 1) if depth else 0
@@ -159,7 +159,8 @@ def test_actors_and_distractors_come_from_one_distribution():
 
 
 def test_shares_follow_the_options():
-    scenes = [sample_scene(9, 'train', index) for index in range(300)]
+    options = replace(DIFFICULTIES['default'], multi_actor_share=0.3, period=(10, 16))
+    scenes = [sample_scene(9, 'train', index, options) for index in range(300)]
     actors = [[s for s in scene.sprites if is_actor(s)] for scene in scenes]
     several = [group for group in actors if len(group) == 2]
     assert 0.2 < len(several) / len(scenes) < 0.4
@@ -176,7 +177,6 @@ def test_shares_follow_the_options():
 # Class -> phase of the mirrored motion, and whether it runs the other way round.
 MIRRORED = {
     'bounce': (lambda phase: phase, 1),
-    'orbit': (lambda phase: np.pi - phase, -1),
     'pulse': (lambda phase: phase, 1),
     'spin': (lambda phase: -phase, -1),
     'sway': (lambda phase: phase + np.pi, 1),

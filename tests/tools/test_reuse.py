@@ -14,7 +14,8 @@ default_scope = 'mmaction'
 model = dict(
     type='Recognizer3D',
     backbone=dict(type='I3D'),
-    cls_head=dict(type='I3DHead', num_classes=2, in_channels=832, spatial_type='avg'),
+    cls_head=dict(
+        type='I3DHead', num_classes=2, in_channels=832, average_clips='prob'),
     data_preprocessor=dict(
         type='ActionDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3,
         format_shape='NCTHW'))

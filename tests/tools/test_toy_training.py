@@ -127,6 +127,7 @@ def test_semi_weights_load_into_the_plain_detector(tool, toy_config, tmp_path):
     path = (tmp_path / 'semi/last_checkpoint').read_text()
     init = f"model = dict(init_cfg=dict(type='Pretrained', checkpoint='{path}',"
     init += " prefix='detector.'))\noptim_wrapper = dict(optimizer=dict(lr=0.0))\n"
+    init += 'param_scheduler = dict(eta_min=0.0)\n'
     tool('train.py', toy_config('toy_sup.py', 1, init), '--work-dir', 'plain')
     plain = final_weights(tmp_path / 'plain')
     for key, value in plain.items():
