@@ -3,10 +3,9 @@
 python tools/make_toy_dataset.py --out-dir data/toy
 python tools/train.py configs/toy_sup.py
 
-As many iterations as toy_semi_var.py, with 8 labelled clips in a batch instead of 4
-labelled and 4 unlabelled ones. With all labels: --cfg-options
-train_dataloader.dataset.dataset.split_file=splits/train.txt
-train_dataloader.dataset.times=2 (200 instead of 160 iterations an epoch).
+Iterations and labelled clips in a batch are those of toy_semi_var.py. With all labels:
+--cfg-options train_dataloader.dataset.dataset.split_file=splits/train.txt
+train_dataloader.dataset.times=1 (200 instead of 160 iterations an epoch).
 """
 
 _base_ = [

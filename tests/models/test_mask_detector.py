@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from mmaction.registry import MODELS
+from mmengine.logging import MessageHub
 
 from ssvad.models.heads.capsule_routing_head import class_gate
 from tests import golden_network as golden
@@ -87,6 +88,22 @@ def test_labels_steer_the_mask_in_training_only(detector):
     assert not torch.equal(detector(clips, samples).mask, detector(clips, other).mask)
     detector.eval()
     assert torch.equal(detector(clips, samples).mask, detector(clips, other).mask)
+
+
+def test_unlabelled_clips_decode_all_classes_during_warm_up_only(detector):
+    inputs, samples = make_batch([None])
+    hub = MessageHub.get_current_instance()
+    gates = []
+    detector.head.upsample1.register_forward_pre_hook(
+        lambda _, args: gates.append((args[0].flatten(2).abs().sum(2) > 0)[0])
+    )
+    detector.warmup_epochs = 2
+    for epoch in (0, 1, 2):
+        hub.update_info('epoch', epoch)
+        detector(inputs[:, 0], samples)
+    hub.update_info('epoch', 0)
+    classes = [gate.reshape(3, 16).any(1).sum().item() for gate in gates]
+    assert classes == [3, 3, 1]
 
 
 def test_losses_reach_every_parameter(detector):

@@ -53,11 +53,11 @@ loader = dict(
 )
 train_dataloader = dict(
     **loader,
-    batch_size=8,
+    batch_size=4,  # the labelled half of a semi-supervised batch
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='RepeatDataset',
-        times=8,  # as many iterations an epoch as the semi-supervised runs
+        times=4,  # as many iterations an epoch as the semi-supervised runs
         dataset=dict(
             **source,
             split_file=labeled_split,
