@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -83,3 +84,14 @@ def build_runner(parser: Parser, cfg: Config) -> Runner:
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)
+
+
+def leave_process_group() -> None:
+    """Wait for the other processes of the run and leave them in good order.
+
+    A rank that simply ends while its gloo threads still run is aborted now and then
+    ("terminate called without an active exception"), and torchrun then kills the rest.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()

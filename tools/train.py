@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 
 import ssvad  # noqa: F401  (first: mends and registers)
-from cli import Parser, build_runner, check_checkpoint, load_config, make_parser
+from cli import (
+    Parser,
+    build_runner,
+    check_checkpoint,
+    leave_process_group,
+    load_config,
+    make_parser,
+)
 
 
 def parse_args() -> tuple[Parser, argparse.Namespace]:
@@ -80,6 +87,7 @@ def main() -> None:
     cfg = load_config(parser, args)
     merge_args(parser, args, cfg)
     build_runner(parser, cfg).train()
+    leave_process_group()
 
 
 if __name__ == '__main__':
