@@ -52,11 +52,8 @@ def draw_detection(
         frame = draw.enlarge(frame, scale)
         sides = []
         for mask, colour in ((truth[f], draw.GREEN), (prob[f] >= 0.5, draw.RED)):
-            sides.append(
-                draw.overlay_mask(
-                    frame, draw.enlarge(mask[..., None], scale)[..., 0], colour
-                )
-            )
+            mask = draw.enlarge(mask, scale)
+            sides.append(draw.overlay_mask(frame, mask, colour))
         for box in found.boxes[found.frame == f]:
             sides[1] = draw.draw_box(sides[1], box * scale, draw.WHITE)
         sides = [draw.caption(s, text) for s, text in zip(sides, labels)]

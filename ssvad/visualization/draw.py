@@ -11,7 +11,7 @@ GREEN, RED, WHITE = (40, 220, 60), (255, 70, 50), (255, 255, 255)
 
 
 def enlarge(frame: np.ndarray, factor: int) -> np.ndarray:
-    """Repeat pixels, so that small frames stay honest when shown large."""
+    """Repeat pixels of a frame or mask, so that small ones stay honest when large."""
     return frame.repeat(factor, axis=0).repeat(factor, axis=1)
 
 

@@ -50,7 +50,7 @@ class Step:
     @property
     def views(self) -> list[str]:
         """Names of the views in the order of axis V."""
-        return list(self.samples[0].metainfo.get('views', {'base': None}))
+        return list(self.samples[0].metainfo.get('views', ()))
 
     def clips(self, view: str) -> Tensor:
         """The (B, C, T, H, W) clips of one view.
@@ -81,10 +81,6 @@ class Step:
             Maps of the same shape, and a (B, 1, H, W) bool that is false where the
             view did not look.
         """
-        views = self.samples[0].metainfo.get('views')
-        if views is None:
-            height, width = maps.shape[-2:]
-            return maps, maps.new_ones((len(maps), 1, height, width), dtype=torch.bool)
         geometry = [sample.metainfo['views'][view] for sample in self.samples]
         aligned, valid = to_original(maps.flatten(1, -3), geometry)
         return aligned.view_as(maps), valid
