@@ -45,6 +45,24 @@ def em_routing_loops(votes, activation, beta_u, beta_a, iterations):
             r[i] = e / e.sum()
 
 
+def dynamic_routing_loops(votes, activation, iterations):
+    """Routing by agreement of one position; votes (I, K, P), activation (I,)."""
+    num_in, num_out, _ = votes.shape
+    b = np.zeros((num_in, num_out))
+    for _ in range(iterations):
+        c = np.exp(b) / np.exp(b).sum(1, keepdims=True)
+        pose = []
+        for j in range(num_out):
+            s = sum(activation[i] * c[i, j] * votes[i, j] for i in range(num_in))
+            norm = np.sqrt((s**2).sum())
+            pose.append(norm**2 / (1 + norm**2) * s / norm)
+        for i in range(num_in):
+            for j in range(num_out):
+                b[i, j] += (pose[j] * votes[i, j]).sum()
+    pose = np.stack(pose)
+    return pose, np.sqrt((pose**2).sum(1))
+
+
 def cyclic_variance_loops(first, second, window):
     """Variance on the ring of two views; (T, H, W) each, scaled to [0, 1]."""
     frames = len(first)
@@ -59,6 +77,14 @@ def cyclic_variance_loops(first, second, window):
         out[t] = 2 * var[t] if t in (0, frames - 1) else var[t] + var[size - t]
     out = out - out.min()
     return out / (out.max() + 1e-7)
+
+
+def temporal_variance_loops(maps, window):
+    """Variance of (T, H, W) in a centred window, cut at the ends, not scaled."""
+    half = window // 2
+    return np.stack(
+        [np.var(maps[max(0, t - half) : t + half + 1], 0) for t in range(len(maps))]
+    )
 
 
 def curvature_loops(prob):

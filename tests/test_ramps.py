@@ -25,6 +25,14 @@ def test_ramp_grows_to_one_and_stays(total, epoch):
     assert sigmoid_ramp(Progress(total - 1, total)) == 1
 
 
+def test_counting_from_zero_is_one_epoch_late():
+    assert sigmoid_ramp(Progress(0, 10), first_epoch=0) == math.exp(-5)
+    for epoch in range(9):
+        late = sigmoid_ramp(Progress(epoch + 1, 10), first_epoch=0)
+        assert late == sigmoid_ramp(Progress(epoch, 10))
+    assert sigmoid_ramp(Progress(9, 10), first_epoch=0) < 1
+
+
 def test_progress_is_read_from_the_message_hub():
     hub = MessageHub.get_current_instance()
     hub.update_info('epoch', 3)

@@ -3,7 +3,14 @@
 from .backbones import I3D
 from .detectors import MaskDetector
 from .heads import CapsuleRoutingHead, DetOutput
-from .losses import CyclicVariance, GradientSmoothness, MaskLoss, SpreadLoss
+from .losses import (
+    CyclicVariance,
+    GradientSmoothness,
+    MaskLoss,
+    SpreadLoss,
+    TemporalVariance,
+)
+from .optional_pretrained import OptionalPretrained
 from .semi import SemiDetector, SemiSupConsistency, Step
 
 __all__ = [
@@ -14,8 +21,10 @@ __all__ = [
     'GradientSmoothness',
     'MaskDetector',
     'MaskLoss',
+    'OptionalPretrained',
     'SemiDetector',
     'SemiSupConsistency',
     'SpreadLoss',
     'Step',
+    'TemporalVariance',
 ]

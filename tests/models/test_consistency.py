@@ -62,3 +62,24 @@ def test_pixels_that_a_view_does_not_see_do_not_count():
         values[0, :, :2].mean().item()
     )
     assert masked_mean(values, torch.zeros_like(valid)).item() == 0
+
+
+def test_probabilities_can_be_compared_instead_of_logits():
+    first, second = torch.randn(2, 2, 8, 4, 4)
+    valid = torch.ones(2, 1, 4, 4, dtype=torch.bool)
+    method = MODELS.build(dict(type='SemiSupConsistency', on='probabilities'))
+    ours = method.mask_distance(first, second, valid, 1.0)
+    expected = (first.sigmoid() - second.sigmoid()).square().mean()
+    torch.testing.assert_close(ours, expected)
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(class_form='mse'), "one of .'jsd', 'kl'., got 'mse'"),
+        (dict(target='strong'), "'base', 'flip'.* or None, got 'strong'"),
+    ],
+)
+def test_unknown_choices_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(dict(type='SemiSupConsistency', **change))

@@ -3,8 +3,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mmengine.logging import MessageHub
 
-from ssvad.models.losses.supervised import MaskLoss, dice_loss, spread_loss
+from ssvad.models.losses.supervised import (
+    MaskLoss,
+    SpreadLoss,
+    dice_loss,
+    spread_loss,
+)
 from tests import golden_network as golden
 from tests.oracles import dice_loops, spread_loops
 
@@ -18,12 +24,32 @@ def test_spread_loss_equals_loops(seed, batch, classes):
 
 
 @pytest.mark.parametrize('case', range(3))
-def test_spread_loss_meets_the_reference_up_to_its_second_division(case):
+def test_released_spread_loss_meets_the_reference(case):
     data = golden.load('losses')
     scores = torch.from_numpy(data[f'spread_{case}_x']).double()
     labels = torch.from_numpy(data[f'spread_{case}_t']).long().flatten()
-    ours = spread_loss(scores, labels, 0.2) / len(labels)
+    ours = SpreadLoss(divide_twice=True)(scores, labels)
     assert ours.item() == pytest.approx(float(data[f'spread_{case}_loss']), rel=2e-6)
+
+
+def test_a_repeated_batch_costs_the_same_unless_divided_twice():
+    scores, labels = torch.rand(3, 5), torch.tensor([0, 2, 4])
+    twice = scores.repeat(2, 1), labels.repeat(2)
+    assert SpreadLoss()(*twice) == pytest.approx(SpreadLoss()(scores, labels).item())
+    released = SpreadLoss(divide_twice=True)
+    assert released(*twice) == pytest.approx(released(scores, labels).item() / 2)
+
+
+def test_margin_grows_with_the_epochs():
+    loss = SpreadLoss(margin_growth=dict(by=0.1, every=5, upto=0.9))
+    hub = MessageHub.get_current_instance()
+    margins = []
+    for epoch in (0, 4, 5, 12, 35, 90):
+        hub.update_info('epoch', epoch)
+        margins.append(round(loss.current_margin(), 6))
+    hub.update_info('epoch', 0)
+    assert margins == [0.2, 0.2, 0.3, 0.4, 0.9, 0.9]
+    assert SpreadLoss(margin=0.3).current_margin() == 0.3
 
 
 def reference_masks(data, case, rng):

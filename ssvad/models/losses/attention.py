@@ -1,13 +1,14 @@
 """Spatio-temporal attention on predicted masks: where consistency matters.
 
-Both maps are computed from the predictions alone, carry no gradient, and are scaled to
+All maps are computed from the predictions alone, carry no gradient, and are scaled to
 [0, 1] over each clip.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-import torch.nn.functional as F
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
@@ -16,6 +17,39 @@ def unit_range(maps: Tensor) -> Tensor:
     """Scale each clip of (B, T, H, W) to [0, 1] by its minimum and maximum."""
     maps = maps - maps.amin((1, 2, 3), keepdim=True)
     return maps / (maps.amax((1, 2, 3), keepdim=True) + 1e-7)
+
+
+def read_out(logits: Tensor, on: str) -> Tensor:
+    """The ``'logits'`` themselves, or the ``'probabilities'`` they stand for.
+
+    Raises:
+        ValueError: If ``on`` is neither.
+    """
+    if on not in ('logits', 'probabilities'):
+        raise ValueError(f"on must be 'logits' or 'probabilities', got {on!r}")
+    return logits if on == 'logits' else logits.sigmoid()
+
+
+def temporal_variance(maps: Tensor, window: int) -> Tensor:
+    """Variance over the frames of a centred window, cut at both ends of the clip.
+
+    Paper Eq. 4.
+
+    Args:
+        maps: (B, T, H, W).
+        window: Odd number of frames, at most 2T - 1.
+
+    Returns:
+        (B, T, H, W), at least 0, not scaled.
+
+    Raises:
+        ValueError: If ``window`` is even, below 3 or above 2T - 1.
+    """
+    frames = maps.shape[1]
+    _check_window('temporal_variance', window, frames, 2 * frames - 1)
+    half = window // 2
+    spans = [maps[:, max(0, t - half) : t + half + 1] for t in range(frames)]
+    return torch.stack([span.var(1, correction=0) for span in spans], dim=1)
 
 
 def cyclic_variance(first: Tensor, second: Tensor, window: int) -> Tensor:
@@ -40,17 +74,21 @@ def cyclic_variance(first: Tensor, second: Tensor, window: int) -> Tensor:
     """
     frames = first.shape[1]
     ring_size = 2 * frames - 2
-    if window % 2 == 0 or not 1 < window <= ring_size:
-        raise ValueError(
-            f'cyclic_variance: window must be odd and between 3 and {ring_size} for '
-            f'{frames} frames, got {window}'
-        )
+    _check_window('cyclic_variance', window, frames, ring_size)
     ring = torch.cat([first, second.flip(1)[:, 1:-1]], dim=1)
     half = window // 2
     index = torch.arange(-half, ring_size + half, device=first.device) % ring_size
     variance = ring[:, index].unfold(1, window, 1).var(-1, correction=0)
     mirror = (-torch.arange(frames, device=first.device)) % ring_size
     return variance[:, :frames] + variance[:, mirror]
+
+
+def _check_window(name: str, window: int, frames: int, longest: int) -> None:
+    if window % 2 == 0 or not 1 < window <= longest:
+        raise ValueError(
+            f'{name}: window must be odd and between 3 and {longest} for {frames} '
+            f'frames, got {window}'
+        )
 
 
 def temporal_curvature(prob: Tensor) -> Tensor:
@@ -63,61 +101,107 @@ def temporal_curvature(prob: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
+class TemporalVariance(nn.Module):
+    """Attention to pixels whose own prediction changes over time (the paper's "V").
+
+    Args:
+        window: As for :class:`CyclicVariance`.
+        ramped: As for :class:`CyclicVariance`.
+        on: As for :class:`CyclicVariance`.
+    """
+
+    def __init__(self, window: int = 5, ramped: bool = True, on: str = 'logits'):
+        super().__init__()
+        self.window = window
+        self.ramped = ramped
+        self.on = on
+
+    @torch.no_grad()
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Map the first of two (B, T, H, W) logit volumes to attention in [0, 1]."""
+        return unit_range(temporal_variance(read_out(first, self.on), self.window))
+
+
+@MODELS.register_module()
 class CyclicVariance(nn.Module):
-    """Attention to pixels whose prediction changes over time (paper Sec. 3.3.1).
+    """Attention to pixels whose prediction changes over time (paper Sec. 3.3).
 
     Args:
         window: Frames of the sliding window, odd (paper: 5 on UCF101-24).
         ramped: Mix the attended distance with the plain one, from plain to attended in
-            the course of training (the paper's "VC+L2"); ``False`` uses the attended
+            the course of training (the paper's "VC + L2"); ``False`` uses the attended
             distance alone ("VC").
+        on: Take the variance of ``'logits'``, as the published runs did, or of
+            ``'probabilities'``, as the paper writes.
+        both_directions: Add the map of the ring walked backwards, as released. It is
+            the same map, so this only doubles the attention; Eq. 3 has one map, hence
+            the default.
     """
 
-    def __init__(self, window: int = 5, ramped: bool = True):
+    def __init__(
+        self,
+        window: int = 5,
+        ramped: bool = True,
+        on: str = 'logits',
+        both_directions: bool = False,
+    ):
         super().__init__()
         self.window = window
         self.ramped = ramped
+        self.on = on
+        self.both_directions = both_directions
 
     @torch.no_grad()
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Map two aligned (B, T, H, W) logit volumes to attention in [0, 1]."""
-        return unit_range(cyclic_variance(first, second, self.window))
+        """Map two aligned (B, T, H, W) logit volumes to attention.
+
+        Returns:
+            (B, T, H, W) in [0, 1], in [0, 2] with ``both_directions``.
+        """
+        first, second = read_out(first, self.on), read_out(second, self.on)
+        maps = unit_range(cyclic_variance(first, second, self.window))
+        return 2 * maps if self.both_directions else maps
 
 
 @MODELS.register_module()
 class GradientSmoothness(nn.Module):
-    """Attention to pixels whose probability bends sharply in time (paper Sec. 3.3.2).
+    """Attention to pixels whose probability bends sharply in time (paper Sec. 3.3).
 
-    The magnitude of the curvature is used, as the paper's text implies (spikes of
-    either sign break smoothness).
+    The paper looks for spikes of either sign, so the magnitude of the curvature is the
+    default. The released code keeps the sign, which gives the sharpest downward bends
+    weight 0 and flat regions a middling one, and weighs every clip by the mean map of
+    the batch, because an axis is missing in its product.
 
     Args:
         ramped: As for :class:`CyclicVariance`; the paper's "G" is not.
+        signed: Keep the sign of the curvature, as released.
+        batch_mean: Give every clip the mean map of the batch, as released.
+        thresholds: Probabilities below the first count as 0 and above the second as 1;
+            ``None`` for no threshold (the released default).
     """
 
-    def __init__(self, ramped: bool = False):
+    def __init__(
+        self,
+        ramped: bool = False,
+        signed: bool = False,
+        batch_mean: bool = False,
+        thresholds: Sequence[float | None] = (None, None),
+    ):
         super().__init__()
         self.ramped = ramped
+        self.signed = signed
+        self.batch_mean = batch_mean
+        self.thresholds = tuple(thresholds)
 
     @torch.no_grad()
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Attention (B, T, H, W) in [0, 1] from the first view's logits."""
-        return unit_range(temporal_curvature(first.sigmoid()).abs())
-
-
-def class_jsd(first: Tensor, second: Tensor) -> Tensor:
-    """Jensen-Shannon divergence between class distributions, in nats.
-
-    Args:
-        first: (B, K, ...) non-negative class activations, normalised over K here.
-        second: Same shape.
-
-    Returns:
-        Scalar in [0, ln 2], mean over everything but K.
-    """
-    p, q = (
-        F.normalize(x, p=1, dim=1, eps=1e-7).clamp(min=1e-7) for x in (first, second)
-    )
-    log_mean = (0.5 * (p + q)).log()
-    divergence = 0.5 * (p * (p.log() - log_mean) + q * (q.log() - log_mean))
-    return divergence.sum(1).mean()
+        prob = first.sigmoid()
+        low, high = self.thresholds
+        if low is not None:
+            prob = prob.masked_fill(prob < low, 0)
+        if high is not None:
+            prob = prob.masked_fill(prob > high, 1)
+        curvature = temporal_curvature(prob)
+        maps = unit_range(curvature if self.signed else curvature.abs())
+        return maps.mean(0, keepdim=True).expand_as(maps) if self.batch_mean else maps

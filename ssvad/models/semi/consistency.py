@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from ssvad.models.losses.attention import class_jsd
+from ssvad.models.losses.attention import read_out
+from ssvad.models.losses.class_consistency import class_jsd, class_kl
 from ssvad.ramps import sigmoid_ramp
 
 from .step import Step
+
+CLASS_FORMS = {'jsd': class_jsd, 'kl': class_kl}
 
 
 def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
@@ -21,43 +24,76 @@ def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class SemiSupConsistency(nn.Module):
-    """Predictions on a clip and on its mirrored view must agree (paper Sec. 3.2-3.3).
+    """Predictions on a clip and on its mirrored view must agree (paper Sec. 3.2-3.4).
 
-    The squared distance between the mask logits of the two views, over labelled and
-    unlabelled clips alike, is weighted by attention maps M::
+    Labelled and unlabelled clips alike contribute ::
 
-        L = mean over attentions of  w mean(M d^2) + (1 - w) mean(d^2)
+        lambda (lambda_2 L_mask + lambda_1 L_class)
+        L_mask = mean over attentions of  w mean(M d^2) + (1 - w) mean(d^2)
 
-    where w ramps up over training for attentions that are ``ramped`` and is 1 for
-    others, and plain ``mean(d^2)`` without attention (the paper's "L2"). The gradient
-    flows through both views. The paper has one variance mask (Eq. 3); the released
-    code adds two equal ones.
+    where d is the difference of the two aligned mask predictions, M an attention map
+    and w ramps up over training for attentions that are ``ramped`` and is 1 for
+    others; without attention L_mask is plain ``mean(d^2)`` (the paper's "LC").
+
+    Where the paper and the released code differ, the arguments offer both; the
+    presets in ``configs/reference`` set all of them as released.
 
     Args:
-        attention: Config of an attention (``CyclicVariance``, ``GradientSmoothness``),
-            a list of them, or ``None`` for plain L2.
-        loss_weight: Weight of the mask term (lambda; paper: 0.1).
-        class_weight: Weight of the Jensen-Shannon divergence between the class
-            capsules of both views (paper Sec. 3.2); 0 leaves it out, as the released
-            code does.
+        attention: Config of an attention (``CyclicVariance``, ``TemporalVariance``,
+            ``GradientSmoothness``), a list of them, or ``None``.
+        loss_weight: lambda (paper and released code: 0.1).
+        mask_weight: lambda_2 (paper: 0.7). The default 1 is what the published
+            commands use; 0 leaves the mask term out.
+        class_weight: lambda_1 (paper: 0.3). By default 0, the term is left out: the
+            released code has none, and the paper relies on the mask term alone after
+            its Table 1.
+        class_form: ``'jsd'`` (paper Eq. 1) or ``'kl'``, what the authors ran:
+            :func:`~ssvad.models.losses.class_consistency.class_kl`. The default is
+            the paper's, being bounded.
+        on: Compare ``'logits'``, as released and by default, or ``'probabilities'``,
+            as the paper writes; the gradient of the latter fades where a network is
+            sure, even if it is sure of different things in both views.
+        first_epoch: Number of the first epoch in the ramp of w, see
+            :func:`ssvad.ramps.sigmoid_ramp`.
+        target: Name of a view whose predictions are constant targets for the other.
+            By default neither is, as released: the gradient flows through both.
         views: The two views; the first one is also supervised.
+
+    Raises:
+        ValueError: If an argument is none of those named.
     """
 
     def __init__(
         self,
         attention: dict | Sequence[dict] | None = None,
         loss_weight: float = 0.1,
+        mask_weight: float = 1.0,
         class_weight: float = 0.0,
+        class_form: str = 'jsd',
+        on: str = 'logits',
+        first_epoch: int = 1,
+        target: str | None = None,
         views: Sequence[str] = ('base', 'flip'),
     ):
         super().__init__()
+        if class_form not in CLASS_FORMS:
+            raise ValueError(
+                f'class_form must be one of {sorted(CLASS_FORMS)}, got {class_form!r}'
+            )
+        if target not in (None, *views):
+            raise ValueError(f'target must be one of {views} or None, got {target!r}')
         if attention is None:
             attention = []
         elif isinstance(attention, dict):
             attention = [attention]
         self.attention = nn.ModuleList(MODELS.build(cfg) for cfg in attention)
         self.loss_weight = loss_weight
+        self.mask_weight = mask_weight
         self.class_weight = class_weight
+        self.class_distance = CLASS_FORMS[class_form]
+        self.on = on
+        self.first_epoch = first_epoch
+        self.target = target
         self.views = tuple(views)
         self.sup_view = self.views[0]
 
@@ -75,7 +111,7 @@ class SemiSupConsistency(nn.Module):
         Returns:
             Scalar.
         """
-        squared = (second - first).square()
+        squared = (read_out(second, self.on) - read_out(first, self.on)).square()
         plain = masked_mean(squared, valid)
         if not len(self.attention):
             return plain
@@ -88,14 +124,16 @@ class SemiSupConsistency(nn.Module):
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Consistency terms of a mixed batch, weighted."""
-        (first, valid), (second, other) = self._aligned(step, 'mask')
-        distance = self.mask_distance(
-            first, second, valid & other, sigmoid_ramp(step.progress)
-        )
-        losses = dict(loss_cons_mask=self.loss_weight * distance)
+        losses = {}
+        if self.mask_weight:
+            (first, valid), (second, other) = self._aligned(step, 'mask')
+            ramp = sigmoid_ramp(step.progress, self.first_epoch)
+            distance = self.mask_distance(first, second, valid & other, ramp)
+            losses['loss_cons_mask'] = self.loss_weight * self.mask_weight * distance
         if self.class_weight:
             (first, _), (second, _) = self._aligned(step, 'capsules')
-            losses['loss_cons_cls'] = self.class_weight * class_jsd(first, second)
+            distance = self.class_distance(first, second)
+            losses['loss_cons_cls'] = self.loss_weight * self.class_weight * distance
         return losses
 
     def maps(self, step: Step) -> dict[str, Tensor]:
@@ -106,9 +144,14 @@ class SemiSupConsistency(nn.Module):
             for name, mask in zip(self.views, (first, second))
         }
         attention = {type(a).__name__: a(first, second) for a in self.attention}
-        return {**masks, **attention}
+        for name, weights in attention.items():
+            masks[name] = weights / weights.amax().clamp(min=1)
+        return masks
 
     def _aligned(self, step: Step, field: str) -> list[tuple[Tensor, Tensor]]:
-        return [
-            step.align(getattr(step.student(view), field), view) for view in self.views
-        ]
+        pairs = []
+        for view in self.views:
+            maps = getattr(step.student(view), field)
+            maps = maps.detach() if view == self.target else maps
+            pairs.append(step.align(maps, view))
+        return pairs
