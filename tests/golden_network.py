@@ -10,33 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ssvad.models.reference_weights import our_name
+
 ROOT = Path(__file__).resolve().parent / 'data/network'
 SEED = 1000
-
-# parameter names of the released network -> ours
-RENAMED = {
-    'conv1.': 'backbone.',
-    'primary_caps.pose.': 'head.primary.pose.',
-    'primary_caps.a.': 'head.primary.activation.',
-    'conv_caps.weights': 'head.routing.transform',
-    'conv_caps.': 'head.routing.',
-    'conv28.': 'head.lateral1.',
-    'conv56.': 'head.lateral2.',
-    'conv112.': 'head.lateral3.',
-    'upsample': 'head.upsample',
-    'smooth.': 'head.smooth.',
-}
 
 
 def load(name):
     return np.load(ROOT / f'{name}.npz')
-
-
-def our_name(key):
-    for theirs, ours in RENAMED.items():
-        if key.startswith(theirs):
-            return ours + key[len(theirs) :]
-    raise KeyError(key)
 
 
 def fill_state(named_shapes, seed):
@@ -77,14 +58,27 @@ def fill_state(named_shapes, seed):
     return state
 
 
-def network_state(seed):
-    """Weights of the whole network under our names, as for MaskDetector."""
+def reference_state(seed, like=None):
+    """Weights of the whole network under the released names, in float64.
+
+    ``like``: our state dict of a detector of another size, whose shapes are taken.
+    """
     shapes = json.loads((ROOT / 'reference_state_dict.json').read_text())
+    if like is not None:
+        shapes = {key: tuple(like[our_name(key)].shape) for key in shapes}
+        shapes['conv_caps.weights'] = (1, *shapes['conv_caps.weights'])
     state = {}
     for key, value in fill_state(shapes.items(), seed).items():
-        value = value[0] if key == 'conv_caps.weights' else value
-        state[our_name(key)] = torch.from_numpy(np.asarray(value))
+        value = torch.from_numpy(np.asarray(value))
+        state[key] = value.double() if value.is_floating_point() else value
     return state
+
+
+def network_state(seed, like=None):
+    """Weights of the whole network under our names, as for MaskDetector."""
+    state = reference_state(seed, like)
+    state['conv_caps.weights'] = state['conv_caps.weights'][0]
+    return {our_name(key): value for key, value in state.items()}
 
 
 def clips(seed, batch, frames=8, size=224):
@@ -94,6 +88,20 @@ def clips(seed, batch, frames=8, size=224):
     fine = rng.rand(batch, 3, frames, size, size)
     coarse = coarse.repeat(16, axis=3).repeat(16, axis=4)
     return (0.7 * coarse + 0.3 * fine).astype(np.float32)
+
+
+def masks(seed, batch, frames=8, size=224):
+    """(B, T, H, W) of 0 and 1: one moving box a clip."""
+    rng = np.random.RandomState(seed)
+    mask = np.zeros((batch, frames, size, size), np.float32)
+    for b in range(batch):
+        x, y = rng.randint(0, size // 2, 2)
+        w, h = rng.randint(size // 8, size // 2, 2)
+        dx, dy = rng.randint(-3, 4, 2)
+        for t in range(frames):
+            x0, y0 = max(0, x + dx * t), max(0, y + dy * t)
+            mask[b, t, y0 : y0 + h, x0 : x0 + w] = 1
+    return mask
 
 
 def logits(seed, batch, frames=8, size=224, scale=3.0):
@@ -112,4 +120,24 @@ def capsules(seed, count, height, width, types=32, scale=1.0):
     return tuple(
         torch.from_numpy(x.astype(np.float32)).double().movedim(-1, 1)
         for x in (poses, activation)
+    )
+
+
+def stub_weights(seed):
+    """w (3,), b, v0 (24,), v1 (24,) of a stand-in for the network.
+
+    mask logits = sum_c w[c] * clip[c] - b
+    class scores = sigmoid(0.5 * (mean(clip[0]) * v0 + v1))
+    """
+    rng = np.random.RandomState(seed)
+    w = 4.0 * rng.standard_normal(3)
+    v0, v1 = rng.standard_normal(24), rng.standard_normal(24)
+    return tuple(map(torch.from_numpy, (w, np.array(0.5 * w.sum()), v0, v1)))
+
+
+def stats(values):
+    """Mean, standard deviation, sum of magnitudes, minimum and maximum."""
+    values = np.asarray(values, np.float64)
+    return np.array(
+        [values.mean(), values.std(), abs(values).sum(), values.min(), values.max()]
     )
