@@ -10,7 +10,7 @@ methods are one dict away, e.g. plain L2 by --cfg-options model.method.attention
 
 _base_ = [
     '_base_/runtime.py',
-    '_base_/schedules/adam_cosine_4e.py',
+    '_base_/schedules/adam_cosine_16e.py',
     '_base_/models/i3d_capsules_toy.py',
     '_base_/datasets/toy_flip_pair.py',
 ]
@@ -24,5 +24,5 @@ model = dict(
     ),
     data_preprocessor=_base_.data_preprocessor,
 )
-custom_hooks = [*_base_.custom_hooks, dict(type='ViewPictureHook', interval=2)]
+custom_hooks = [*_base_.custom_hooks, dict(type='ViewPictureHook', interval=8)]
 default_hooks = dict(logger=dict(interval=10))

@@ -10,7 +10,7 @@ train_dataloader.dataset.times=1 (200 instead of 160 iterations an epoch).
 
 _base_ = [
     '_base_/runtime.py',
-    '_base_/schedules/adam_cosine_4e.py',
+    '_base_/schedules/adam_cosine_16e.py',
     '_base_/models/i3d_capsules_toy.py',
     '_base_/datasets/toy.py',
 ]

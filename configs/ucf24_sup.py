@@ -2,8 +2,10 @@
 
 python tools/train.py configs/ucf24_sup.py
 
-Paper: Kumar & Rawat, CVPR 2022, Table 2, "Supervised 20 %". Published, in the capsule
-protocol: f-mAP@0.5 61.0, v-mAP@0.2 91.3, v-mAP@0.5 61.1. Not yet reproduced here.
+Paper: Kumar & Rawat, CVPR 2022, Table 1, first row. Published, in the capsule protocol:
+f-mAP@0.5 61.0, v-mAP@0.2 91.3, v-mAP@0.5 61.1. Not yet reproduced here.
+All labels: --cfg-options train_dataloader.dataset.split_file=splits/train.txt
+(Table 3: 69.2, 95.3, 71.9). Fewer labels: configs/README.md.
 Cost: 182 G multiply-adds per training clip (8 x 224 x 224).
 """
 

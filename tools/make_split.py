@@ -6,12 +6,17 @@
 
 Of the n videos of a class floor(fraction * n) become labelled, as in the published
 lists; for one seed a larger fraction contains the smaller one.
+
+The unlabelled list is all the rest, or with --unlabeled-times N (paper Fig. 5: 1 to 4)
+N times as many videos of each class as are labelled; for one fraction and seed a larger
+N contains the smaller one. Videos without annotation have no class and are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from ssvad.annotations import (
@@ -51,6 +56,48 @@ def make_split(
     return split_by_class([videos[video_id] for video_id in train], fraction, seed)
 
 
+def by_class(annotations: dict, ids: Sequence[str]) -> dict[int, list[dict]]:
+    """The videos of ``ids`` by the label of their first tube, if they have one."""
+    wanted = set(ids)
+    videos: dict[int, list[dict]] = {}
+    for video in annotations['videos']:
+        if video['id'] in wanted and video['tubes']:
+            videos.setdefault(video['tubes'][0]['label'], []).append(video)
+    return videos
+
+
+def limit_unlabeled(
+    annotations: dict,
+    labeled: Sequence[str],
+    unlabeled: Sequence[str],
+    times: int,
+    seed: int,
+) -> list[str]:
+    """Draw ``times`` as many unlabelled as labelled videos, class by class.
+
+    Raises:
+        ValueError: ``times`` is no positive number, or a class has too few videos.
+    """
+    if times < 1:
+        raise ValueError(f'expected at least 1 times the labelled videos, got {times}')
+    rest = by_class(annotations, unlabeled)
+    chosen = []
+    for label, videos in sorted(by_class(annotations, labeled).items()):
+        count, available = times * len(videos), rest.get(label, [])
+        if count > len(available):
+            raise ValueError(
+                f"class '{annotations['classes'][label]}' has {len(videos)} labelled "
+                f'videos and {len(available)} others, {times} times would be {count}; '
+                'take a smaller number'
+            )
+        if count == len(available):
+            chosen += [video['id'] for video in available]
+        else:  # the order in which labelled videos are drawn goes on
+            share = Fraction(count, len(available))
+            chosen += split_by_class(available, share, seed)[0]
+    return sorted(chosen)
+
+
 def parse_args(argv=None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -61,6 +108,12 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('--test', type=Path, help='list that must share no video')
     parser.add_argument('--fraction', type=float, required=True, help='in (0, 1)')
     parser.add_argument('--seed', type=int, required=True)
+    parser.add_argument(
+        '--unlabeled-times',
+        type=int,
+        metavar='N',
+        help='unlabelled videos per labelled one, class by class (all the rest)',
+    )
     parser.add_argument(
         '--out-dir', type=Path, required=True, help='gets labeled.txt, unlabeled.txt'
     )
@@ -75,18 +128,16 @@ def main(argv=None) -> None:
     test = None if args.test is None else read_split(args.test)
     labeled, unlabeled = make_split(annotations, train, args.fraction, args.seed, test)
     comment = f'fraction {args.fraction}, seed {args.seed}, per class, rounded down'
+    if args.unlabeled_times is not None:
+        times = args.unlabeled_times
+        unlabeled = limit_unlabeled(annotations, labeled, unlabeled, times, args.seed)
+        comment += f', {times} unlabelled for each labelled'
     for name, ids in (('labeled', labeled), ('unlabeled', unlabeled)):
         path = args.out_dir / f'{name}.txt'
         write_split(path, ids, comment)
         print(f'{len(ids)} videos -> {path}')
-    label_of = {
-        video['id']: video['tubes'][0]['label']
-        for video in annotations['videos']
-        if video['tubes']
-    }
-    counts = Counter(label_of[video_id] for video_id in labeled)
-    present = {label_of[video_id] for video_id in train if video_id in label_of}
-    empty = [annotations['classes'][c] for c in sorted(present - set(counts))]
+    unlucky = set(by_class(annotations, train)) - set(by_class(annotations, labeled))
+    empty = [annotations['classes'][label] for label in sorted(unlucky)]
     if empty:
         print(f'warning: no labelled video of {", ".join(empty)}')
 

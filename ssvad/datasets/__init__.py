@@ -5,11 +5,13 @@ from .mixed_sampler import MixedSampler
 from .tube_dataset import TubeDataset
 from .tube_masks import AlignMask, DropLabels, TubesToMask
 from .video_decode import OpenVideo
+from .video_folder import CountFrames, VideoFolder
 from .views import PairedViews
 from .worker_seed import seed_worker
 
 __all__ = [
     'AlignMask',
+    'CountFrames',
     'DropLabels',
     'MixedSampler',
     'OpenVideo',
@@ -18,5 +20,6 @@ __all__ = [
     'SampleWholeVideo',
     'TubeDataset',
     'TubesToMask',
+    'VideoFolder',
     'seed_worker',
 ]

@@ -33,6 +33,49 @@ def clip_around(
     return np.minimum(indices, total_frames - 1), interval
 
 
+def released_clip_around(
+    centre: int, total_frames: int, clip_len: int, frame_interval: int
+) -> tuple[np.ndarray, int]:
+    """Frame indices of a clip as the released loaders of the paper place it.
+
+    Inside the video it is :func:`clip_around`. A window that would start before the
+    video gets interval 1 and is centred anew; one that reaches the end is moved to
+    end there, in short videos to a negative start, and negative indices count from
+    the end: the clip then jumps from the last frames to the first.
+
+    Args:
+        centre: Frame to have in the middle, 0-based.
+        total_frames: Length of the video.
+        clip_len: Frames of the clip, T.
+        frame_interval: Wanted distance between frames of the clip.
+
+    Returns:
+        The indices ``(T,)`` int64, all in ``[0, total_frames)``, and the interval
+        that was used.
+
+    Raises:
+        ValueError: If a negative index reaches beyond the first frame, where the
+            released loaders fail (8-frame clips: videos of less than 4 frames).
+    """
+    interval = frame_interval
+    start = centre - clip_len * interval // 2
+    if start < 0:
+        interval = 1
+        start = max(0, centre - clip_len // 2)
+    if start + clip_len * interval >= total_frames:
+        start = total_frames - clip_len * interval
+    if start < -total_frames:
+        raise ValueError(
+            f'the released loaders cannot take a clip of {clip_len} frames from a '
+            f"video of {total_frames}; use at_border='shift'"
+        )
+    indices = start + interval * np.arange(clip_len)
+    return indices % total_frames, interval
+
+
+CLIP_AROUND = {'shift': clip_around, 'released': released_clip_around}
+
+
 def whole_video_clips(
     total_frames: int, clip_len: int, frame_interval: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -84,10 +127,10 @@ class SampleTubeClip(BaseTransform):
     (union over tubes), as the published loaders do, for unlabelled videos too.
     Without it any frame of the video may be the centre and no annotation is read.
 
-    The published UCF101-24 loader differs at the borders: it halves the interval
-    when the clip would start before the video, and its negative indices wrap
-    around in videos of fewer than 16 frames. Here the window is shifted instead
-    (:func:`clip_around`); clips inside the video are the same.
+    The border rules differ where a clip of full length would leave the video; inside
+    they agree. The default keeps the interval and the order of the frames wherever
+    the video is long enough, so that all clips show motion at one speed and attention
+    over time sees no jump; the released loaders do neither.
 
     Required Keys:
 
@@ -105,18 +148,30 @@ class SampleTubeClip(BaseTransform):
         clip_len: Frames of the clip, T.
         frame_interval: Distance between frames; smaller in short videos.
         trimmed: Whether to centre the clip on an annotated frame.
+        at_border: 'shift' (:func:`clip_around`) or 'released'
+            (:func:`released_clip_around`).
 
     Raises:
-        ValueError: If trimmed and the video has no annotated frame.
+        ValueError: If trimmed and the video has no annotated frame, or if
+            ``at_border`` is neither.
     """
 
     def __init__(
-        self, clip_len: int = 8, frame_interval: int = 2, trimmed: bool = True
+        self,
+        clip_len: int = 8,
+        frame_interval: int = 2,
+        trimmed: bool = True,
+        at_border: str = 'shift',
     ) -> None:
         _check_clip(clip_len, frame_interval)
+        if at_border not in CLIP_AROUND:
+            raise ValueError(
+                f'at_border must be one of {sorted(CLIP_AROUND)}, got {at_border!r}'
+            )
         self.clip_len = clip_len
         self.frame_interval = frame_interval
         self.trimmed = trimmed
+        self.at_border = at_border
 
     def transform(self, results: dict) -> dict:
         """Add the frame indices of one random clip."""
@@ -133,7 +188,7 @@ class SampleTubeClip(BaseTransform):
             centre = int(np.random.choice(candidates))
         else:
             centre = np.random.randint(total_frames)
-        frame_inds, interval = clip_around(
+        frame_inds, interval = CLIP_AROUND[self.at_border](
             centre, total_frames, self.clip_len, self.frame_interval
         )
         results['frame_inds'] = frame_inds
@@ -145,7 +200,8 @@ class SampleTubeClip(BaseTransform):
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(clip_len={self.clip_len}, '
-            f'frame_interval={self.frame_interval}, trimmed={self.trimmed})'
+            f'frame_interval={self.frame_interval}, trimmed={self.trimmed}, '
+            f'at_border={self.at_border!r})'
         )
 
 

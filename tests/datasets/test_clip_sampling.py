@@ -7,6 +7,7 @@ from ssvad.datasets.clip_sampling import (
     SampleTubeClip,
     SampleWholeVideo,
     clip_around,
+    released_clip_around,
     whole_video_clips,
 )
 
@@ -56,6 +57,63 @@ def test_agrees_with_the_published_loader_inside_a_video():
         start = selected - 8
         expected = [start + 2 * t for t in range(8)]
         assert clip_around(selected, 101, 8, 2)[0].tolist() == expected
+
+
+def clip_of_the_released_loaders(video, centre, depth=8, vskip=2):
+    """What the UCF101-24 and JHMDB-21 loaders do, line by line."""
+    start = centre - int((depth * vskip) / 2)
+    if start < 0:
+        vskip = 1
+        start = centre - int((depth * vskip) / 2)
+        if start < 0:
+            start = 0
+    if start + (depth * vskip) >= len(video):
+        start = len(video) - (depth * vskip)
+    span = np.arange(depth) * vskip
+    span += start
+    return video[span], vskip
+
+
+@given(total=lengths, depth=st.integers(1, 9), vskip=st.integers(1, 4), data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_released_borders_are_those_of_the_released_loaders(total, depth, vskip, data):
+    centre = data.draw(st.integers(0, total - 1))
+    try:
+        frames, used = clip_of_the_released_loaders(
+            np.arange(total), centre, depth, vskip
+        )
+    except IndexError:
+        with pytest.raises(ValueError, match="use at_border='shift'"):
+            released_clip_around(centre, total, depth, vskip)
+    else:
+        indices, interval = released_clip_around(centre, total, depth, vskip)
+        assert indices.tolist() == frames.tolist() and interval == used
+
+
+def test_released_borders_examples():
+    def clip(centre, total):
+        return released_clip_around(centre, total, 8, 2)[0].tolist()
+
+    assert clip(20, 101) == clip_around(20, 101, 8, 2)[0].tolist()
+    assert clip(100, 101) == clip_around(100, 101, 8, 2)[0].tolist()
+    assert clip(7, 101) == [3, 4, 5, 6, 7, 8, 9, 10]
+    assert clip(2, 101) == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert clip(9, 12) == [8, 10, 0, 2, 4, 6, 8, 10]
+    assert clip(2, 5) == [2, 3, 4, 0, 1, 2, 3, 4]
+    for total in (1, 2, 3):
+        with pytest.raises(ValueError, match=f'8 frames from a video of {total}'):
+            released_clip_around(0, total, 8, 2)
+
+
+def test_border_rule_is_chosen_by_name():
+    results = dict(total_frames=101, gt_tubes=tubes(101, (3, 4)))
+    shifted = SampleTubeClip()(dict(results))
+    released = SampleTubeClip(at_border='released')(dict(results))
+    assert shifted['frame_inds'].tolist() == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert released['frame_inds'].tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert (shifted['frame_interval'], released['frame_interval']) == (2, 1)
+    with pytest.raises(ValueError, match=r"\['released', 'shift'\], got 'wrap'"):
+        SampleTubeClip(at_border='wrap')
 
 
 @given(total=lengths, clip_len=st.integers(1, 9), interval=st.integers(1, 4))

@@ -75,6 +75,44 @@ def test_fraction_that_labels_nothing_writes_nothing(folder):
     assert not (folder / 'out').exists()
 
 
+def test_unlabelled_part_can_be_a_multiple_of_the_labelled(folder):
+    everything = run(folder)
+    rest = set(everything[1])
+    lists = {}
+    for times in (1, 2, 3):
+        labeled, lists[times] = run(folder, '--unlabeled-times', str(times))
+        assert labeled == everything[0]
+        assert len(lists[times]) == times * len(labeled)
+        # no class without a labelled video
+        assert all(name.startswith('a') for name in lists[times])
+    assert set(lists[1]) < set(lists[2]) < set(lists[3]) <= rest
+    assert set(lists[1]) != set(run(folder, '--unlabeled-times', '1', seed='2')[1])
+    head = (folder / 'out/unlabeled.txt').read_text().splitlines()[0]
+    assert head.endswith('rounded down, 1 unlabelled for each labelled')
+
+
+def test_a_multiple_is_taken_of_every_class(folder):
+    labeled, unlabeled = run(folder, '--unlabeled-times', '1', fraction='0.4')
+    assert [name[0] for name in labeled] == ['a'] * 3 + ['b']
+    assert [name[0] for name in unlabeled] == ['a'] * 3 + ['b']
+    assert not set(labeled) & set(unlabeled)
+
+
+def test_labelled_and_unlabelled_lists_of_one_seed_grow_in_one_order(folder):
+    labeled, unlabeled = run(folder, '--unlabeled-times', '1', fraction='0.25')
+    assert set(run(folder, fraction='0.5')[0]) >= set(labeled + unlabeled)
+
+
+@pytest.mark.parametrize('times, message', [
+    ('4', "class 'A' has 2 labelled videos and 6 others, 4 times would be 8"),
+    ('0', 'at least 1 times'),
+])  # fmt: skip
+def test_impossible_multiples_write_nothing(folder, times, message):
+    with pytest.raises(ValueError, match=message):
+        run(folder, '--unlabeled-times', times)
+    assert not (folder / 'out').exists()
+
+
 @needs_ucf24_mini
 def test_ucf24_counts_are_the_published_ones():
     convert = load_tool('convert_ucf24')
@@ -88,3 +126,6 @@ def test_ucf24_counts_are_the_published_ones():
     ):  # fmt: skip
         labeled, unlabeled = tool.make_split(data, train, fraction, 47, test)
         assert (len(labeled), len(unlabeled)) == (count, 2284 - count)
+        if fraction == 0.2:
+            some = tool.limit_unlabeled(data, labeled, unlabeled, 4, 47)
+            assert len(some) == 4 * 445 and set(some) <= set(unlabeled)

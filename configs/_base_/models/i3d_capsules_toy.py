@@ -17,7 +17,7 @@ detector = dict(
     ),
     loss_cls=dict(type='SpreadLoss', margin=0.2, loss_weight=3.0),
     loss_mask=dict(type='MaskLoss'),
-    warmup_epochs=1,
+    warmup_epochs=4,
 )
 data_preprocessor = dict(
     type='ActionDataPreprocessor',
