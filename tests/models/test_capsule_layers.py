@@ -2,28 +2,30 @@ import numpy as np
 import pytest
 import torch
 
-from ssvad.models.heads.capsule_layers import ConvCapsules, PrimaryCapsules, em_routing
+from ssvad.models.heads.capsule_layers import ConvCapsules, PrimaryCapsules
+from ssvad.models.heads.routing import dynamic_routing, em_routing
 from tests import golden_network as golden
-from tests.oracles import em_routing_loops
+from tests.oracles import dynamic_routing_loops, em_routing_loops
 
-CASES = {  # name: (I, K, iterations, scale of the poses)
-    'i1': (32, 24, 1, 1),
-    'i2': (32, 24, 2, 1),
-    'i3': (32, 24, 3, 1),
-    'i3_s4': (32, 24, 3, 4),
-    'c21': (32, 21, 3, 1),
+CASES = {  # name: (I, K, kernel size, iterations, scale of the poses)
+    'i1': (32, 24, 1, 1, 1),
+    'i2': (32, 24, 1, 2, 1),
+    'i3': (32, 24, 1, 3, 1),
+    'i3_s4': (32, 24, 1, 3, 4),
+    'c21': (32, 21, 1, 3, 1),
+    'k3': (8, 6, 3, 3, 1),
 }
 
 
 def reference_routing(name):
-    types, classes, iterations, _ = CASES[name]
+    types, classes, kernel, iterations, _ = CASES[name]
     shapes = [
         ('beta_u', (classes, 16)),
         ('beta_a', (classes,)),
-        ('weights', (1, types, classes, 4, 4)),
+        ('weights', (1, kernel**2 * types, classes, 4, 4)),
     ]
     state = golden.fill_state(shapes, golden.SEED + 10)
-    layer = ConvCapsules(types, classes, 4, iterations).double()
+    layer = ConvCapsules(types, classes, 4, iterations, kernel).double()
     layer.load_state_dict(
         dict(
             beta_u=torch.from_numpy(state['beta_u']),
@@ -36,7 +38,7 @@ def reference_routing(name):
 
 @pytest.mark.parametrize('name', CASES)
 def test_routing_meets_the_reference(name):
-    types, classes, _, scale = CASES[name]
+    types, classes, *_, scale = CASES[name]
     data = golden.load('conv_caps')
     layer = reference_routing(name)
     poses, activation = golden.capsules(golden.SEED + 11, 2, 5, 5, types, scale)
@@ -79,6 +81,28 @@ def test_routing_equals_loops():
         mean, out = em_routing_loops(votes[n], activation[n], beta_u, beta_a, 3)
         np.testing.assert_allclose(ours[0][n], mean, atol=1e-10)
         np.testing.assert_allclose(ours[1][n], out, atol=1e-10)
+
+
+def test_dynamic_routing_equals_loops():
+    rng = np.random.RandomState(0)
+    votes, activation = rng.randn(3, 4, 5, 16), rng.rand(3, 4)
+    ours = dynamic_routing(torch.from_numpy(votes), torch.from_numpy(activation))
+    for n in range(3):
+        pose, length = dynamic_routing_loops(votes[n], activation[n], 3)
+        np.testing.assert_allclose(ours[0][n], pose, atol=1e-7)
+        np.testing.assert_allclose(ours[1][n], length, atol=1e-7)
+
+
+def test_capsules_that_agree_win_in_dynamic_routing():
+    votes = torch.randn(1, 6, 2, 16, generator=torch.manual_seed(0))
+    votes[:, :, 1] = votes[:, :1, 1]  # all inputs vote alike for the second output
+    _, length = dynamic_routing(votes, torch.ones(1, 6))
+    assert length[0, 1] > length[0, 0] and length.max() < 1
+
+
+def test_unknown_routing_is_refused():
+    with pytest.raises(ValueError, match="'em' or 'dynamic', got 'mean'"):
+        ConvCapsules(2, 3, 4, 3, routing='mean')
 
 
 def test_routing_is_independent_of_position_and_clip():

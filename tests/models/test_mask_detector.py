@@ -106,7 +106,10 @@ def test_unlabelled_clips_decode_all_classes_during_warm_up_only(detector):
     assert classes == [3, 3, 1]
 
 
-def test_losses_reach_every_parameter(detector):
+@pytest.mark.parametrize('routing', ['em', 'dynamic'])
+def test_losses_reach_every_parameter(routing):
+    head = dict(TINY_DETECTOR['head'], routing=routing)
+    detector = MODELS.build(dict(TINY_DETECTOR, head=head))
     inputs, samples = make_batch([0, 1, 2])
     losses = detector(inputs[:, :1], samples, mode='loss')
     assert set(losses) == {'loss_cls', 'loss_mask_bce', 'loss_mask_dice'}

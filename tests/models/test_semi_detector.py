@@ -1,7 +1,6 @@
 """What must hold for any semi-supervised method on a mixed batch."""
 
 import copy
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ import torch.nn.functional as F
 from mmaction.registry import MODELS
 
 from ssvad.geometry import ViewGeometry
-from ssvad.models import Step
+from ssvad.models import DetOutput, Step
 from tests.helpers import TINY_DETECTOR, make_batch
 
 METHODS = {
@@ -20,21 +19,40 @@ METHODS = {
     'both': dict(
         attention=[dict(type='CyclicVariance'), dict(type='GradientSmoothness')]
     ),
-    'l2+class': dict(class_weight=0.3),
+    'released': dict(
+        attention=[
+            dict(type='CyclicVariance', both_directions=True),
+            dict(type='GradientSmoothness', signed=True, batch_mean=True),
+        ]
+    ),
+    'own variance': dict(attention=dict(type='TemporalVariance')),
+    'probabilities': dict(on='probabilities'),
+    'l2+class': dict(mask_weight=0.7, class_weight=0.3),
+    'class': dict(mask_weight=0, class_weight=1.0),
+    'released class': dict(mask_weight=0, class_weight=1.0, class_form='kl'),
+    'target': dict(class_weight=0.3, target='base'),
 }
 UNSUPERVISED = [
     (name, term)
-    for name in METHODS
-    for term in ('loss_cons_mask', 'loss_cons_cls')
-    if term == 'loss_cons_mask' or 'class' in name
+    for name, method in METHODS.items()
+    for term, weight in (
+        ('loss_cons_mask', method.get('mask_weight', 1)),
+        ('loss_cons_cls', method.get('class_weight', 0)),
+    )
+    if weight
 ]
 
 
-def build(name='variance+l2', **kwargs):
+def build(name='variance+l2', joint_views=False, **kwargs):
     torch.manual_seed(0)
     method = dict(type='SemiSupConsistency', **METHODS[name], **kwargs)
     return MODELS.build(
-        dict(type='SemiDetector', detector=TINY_DETECTOR, method=method)
+        dict(
+            type='SemiDetector',
+            detector=TINY_DETECTOR,
+            method=method,
+            joint_views=joint_views,
+        )
     )
 
 
@@ -69,16 +87,35 @@ def test_every_unsupervised_term_teaches_the_student(name, term):
     assert all(norm > 0 for norm in norms.values()), norms
 
 
-def test_gradient_flows_through_both_views():
-    model = build('l2')
+@pytest.mark.parametrize('target', [None, 'base', 'flip'])
+@pytest.mark.parametrize('on', ['logits', 'probabilities'])
+def test_gradient_flows_through_both_views_but_never_into_a_target(target, on):
+    model = build('l2+class', target=target, on=on)
+    step = Step(model.detector, *make_batch([0, None]))
+    for view in ('base', 'flip'):
+        for field in ('mask', 'capsules'):
+            getattr(step.student(view), field).retain_grad()
+    sum(model.method(step).values()).backward()
+    for view in ('base', 'flip'):
+        for field in ('mask', 'capsules'):
+            gradient = getattr(step.student(view), field).grad
+            reached = gradient is not None and gradient.abs().sum() > 0
+            assert reached == (view != target), (view, field)
+
+
+def test_terms_that_are_left_out_do_not_appear():
     inputs, samples = make_batch([0, None])
-    step = Step(model.detector, inputs, samples)
-    model.method(step)
-    for view in ('base', 'flip'):
-        step.student(view).mask.retain_grad()
-    model.method(step)['loss_cons_mask'].backward()
-    for view in ('base', 'flip'):
-        assert step.student(view).mask.grad.abs().sum() > 0, view
+    terms = {name: set(losses_of(build(name), inputs, samples)) for name in METHODS}
+    assert terms['class'] == terms['l2'] ^ {'loss_cons_mask', 'loss_cons_cls'}
+    assert terms['l2+class'] == terms['l2'] | {'loss_cons_cls'}
+
+
+def test_the_papers_weights_multiply():
+    inputs, samples = make_batch([0, None])
+    one = losses_of(build('l2', loss_weight=1.0, class_weight=1.0), inputs, samples)
+    paper = losses_of(build('l2+class', loss_weight=0.1), inputs, samples)
+    for term, weight in (('loss_cons_mask', 0.07), ('loss_cons_cls', 0.03)):
+        assert paper[term] == pytest.approx(weight * one[term], rel=1e-5)
 
 
 def test_consistency_covers_labelled_and_unlabelled_clips():
@@ -134,11 +171,29 @@ def test_each_view_is_computed_once():
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize('name', ['released', 'l2+class'])
+def test_joint_views_differ_in_batch_statistics_only(name):
+    inputs, samples = make_batch([0, None, 2])
+    apart, joint = build(name).double(), build(name, joint_views=True).double()
+    calls = []
+    joint.detector.backbone.register_forward_hook(lambda *_: calls.append(1))
+    for model in (apart, joint):
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm3d):
+                module.eval()
+    inputs = inputs.double()
+    ours = losses_of(joint, inputs, samples)
+    assert ours == pytest.approx(losses_of(apart, inputs, samples), rel=1e-9)
+    assert len(calls) == 1
+    joint.train(), apart.train()
+    assert losses_of(joint, inputs, samples) != losses_of(apart, inputs, samples)
+
+
 class Brightness:
     """A student that commutes with mirroring: its mask is the clip's brightness."""
 
     def detect(self, clips, samples):
-        return SimpleNamespace(mask=clips.mean(1))
+        return DetOutput(clips.mean(1), clips.mean((2, 3, 4)), clips)
 
 
 def test_views_are_aligned_before_they_are_compared():
@@ -170,7 +225,7 @@ def test_missing_view_is_named():
 
 
 def test_maps_are_probabilities_by_name():
-    model = build('both').eval()
+    model = build('released').eval()
     with torch.no_grad():
         maps = model.method_maps(*make_batch([0, None]))
     assert {'CyclicVariance', 'GradientSmoothness'} < set(maps)

@@ -1,97 +1,16 @@
-"""Matrix capsules: primary capsules and EM routing between capsule types.
+"""Matrix capsules as layers: primary capsules, and capsules routed from a grid.
 
-Shapes: N positions (batch x grid), I input capsule types, K output types, poses are
-p x p matrices flattened row by row to P = p * p numbers.
+I input capsule types, K output types; poses are p x p matrices flattened row by row
+to P = p * p numbers.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-EPS = 1e-8
-
-
-def m_step(
-    votes: Tensor,
-    assign: Tensor,
-    activation: Tensor,
-    beta_u: Tensor,
-    beta_a: Tensor,
-    inv_temperature: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Fit one Gaussian per output capsule to the votes assigned to it.
-
-    Two traits of the released capsule detector are kept because its numbers depend on
-    them: a larger vote variance gives a *larger* activation, and the costs are centred
-    over the output capsules and divided by ``sd = sqrt(0 + eps)``. The released code
-    computes that 0 as the square of a sum of deviations, which is rounding noise in
-    float32; the constant used here is its exact value (and has the same gradient).
-
-    Args:
-        votes: (N, I, K, P).
-        assign: (N, I, K), responsibilities of the previous step.
-        activation: (N, I) of the input capsules, in [0, 1].
-        beta_u: (K, P).
-        beta_a: (K,).
-        inv_temperature: lambda of the routing, 1e-6 in the reference.
-
-    Returns:
-        mean (N, K, P), variance (N, K, P), activation (N, K).
-    """
-    assign = assign * activation[..., None]
-    assign = assign / (assign.sum(-1, keepdim=True) + EPS)
-    total = assign.sum(1)  # (N, K)
-    share = assign / (total[:, None] + EPS)
-    mean = torch.einsum('nik,nikp->nkp', share, votes)
-    deviation = (votes - mean[:, None]).square()
-    variance = torch.einsum('nik,nikp->nkp', share, deviation) + EPS
-    cost = total * (beta_u + 0.5 * variance.log()).sum(-1)
-    centred = cost - cost.mean(-1, keepdim=True)
-    logit = inv_temperature * (beta_a + centred / (math.sqrt(EPS) + EPS))
-    return mean, variance, logit.sigmoid()
-
-
-def e_step(votes: Tensor, mean: Tensor, variance: Tensor, activation: Tensor) -> Tensor:
-    """Responsibilities (N, I, K) of the output capsules for each vote."""
-    mean, variance = mean[:, None], variance[:, None]
-    log_p = -0.5 * (
-        (votes - mean).square() / variance + variance.log() + math.log(2 * math.pi)
-    ).sum(-1)
-    return (log_p + (EPS + activation[:, None]).log()).softmax(-1)
-
-
-def em_routing(
-    votes: Tensor,
-    activation: Tensor,
-    beta_u: Tensor,
-    beta_a: Tensor,
-    iterations: int = 3,
-    inv_temperature: float = 1e-6,
-) -> tuple[Tensor, Tensor]:
-    """Route votes by expectation-maximisation (Hinton et al. 2018, Procedure 1).
-
-    Args:
-        votes: (N, I, K, P).
-        activation: (N, I) in [0, 1].
-        beta_u: (K, P), cost of describing a vote by a capsule.
-        beta_a: (K,), activation bias.
-        iterations: Number of M-steps, at least 1.
-        inv_temperature: See :func:`m_step`.
-
-    Returns:
-        Poses (N, K, P) and activations (N, K) in [0, 1] of the output capsules.
-    """
-    assign = votes.new_full(votes.shape[:3], 1.0 / votes.shape[2])
-    for i in range(iterations):
-        mean, variance, out = m_step(
-            votes, assign, activation, beta_u, beta_a, inv_temperature
-        )
-        if i < iterations - 1:
-            assign = e_step(votes, mean, variance, out)
-    return mean, out
+from .fast_routing import em_routing_by_chunks
+from .routing import dynamic_routing, em_routing
 
 
 class PrimaryCapsules(nn.Module):
@@ -118,8 +37,26 @@ class PrimaryCapsules(nn.Module):
         return self.pose(x), self.activation(x).sigmoid()
 
 
+def patches(x: Tensor, kernel_size: int) -> Tensor:
+    """Gather what each k x k window of a grid sees, without padding.
+
+    Args:
+        x: (B, I, ..., h, w).
+        kernel_size: k.
+
+    Returns:
+        (B, k * k * I, ..., h - k + 1, w - k + 1), ordered by row in the window,
+        column, type.
+    """
+    if kernel_size == 1:
+        return x
+    height, width = (size - kernel_size + 1 for size in x.shape[-2:])
+    offsets = [(r, c) for r in range(kernel_size) for c in range(kernel_size)]
+    return torch.cat([x[..., r : r + height, c : c + width] for r, c in offsets], dim=1)
+
+
 class ConvCapsules(nn.Module):
-    """1 x 1 convolutional capsules: EM routing at every grid position on its own.
+    """Convolutional capsules: routing at every grid position on its own.
 
     Routing takes logarithms of tiny variances, so it runs in float32 inside autocast.
 
@@ -128,36 +65,80 @@ class ConvCapsules(nn.Module):
         out_capsules: K.
         pose_size: p.
         iterations: Routing iterations.
+        kernel_size: Side of the window whose capsules vote, 1 in the detector.
+        routing: ``'em'`` (:func:`~ssvad.models.heads.routing.em_routing`) or
+            ``'dynamic'`` (:func:`~ssvad.models.heads.routing.dynamic_routing`).
+        implementation: Of EM routing: ``'fast'``
+            (:func:`~ssvad.models.heads.fast_routing.em_routing_by_chunks`) or
+            ``'plain'``, as the formulas are written. The same function.
+
+    Raises:
+        ValueError: If ``routing`` or ``implementation`` is none of these.
     """
 
     def __init__(
-        self, in_capsules: int, out_capsules: int, pose_size: int, iterations: int
+        self,
+        in_capsules: int,
+        out_capsules: int,
+        pose_size: int,
+        iterations: int,
+        kernel_size: int = 1,
+        routing: str = 'em',
+        implementation: str = 'fast',
     ):
         super().__init__()
+        if routing not in ('em', 'dynamic'):
+            raise ValueError(f"routing must be 'em' or 'dynamic', got {routing!r}")
+        if implementation not in ('fast', 'plain'):
+            raise ValueError(
+                f"implementation must be 'fast' or 'plain', got {implementation!r}"
+            )
         self.iterations = iterations
+        self.implementation = implementation
+        self.kernel_size = kernel_size
+        self.routing = routing
         self.transform = nn.Parameter(
-            torch.randn(in_capsules, out_capsules, pose_size, pose_size)
+            torch.randn(
+                in_capsules * kernel_size**2, out_capsules, pose_size, pose_size
+            )
         )
-        self.beta_u = nn.Parameter(torch.randn(out_capsules, pose_size**2))
-        self.beta_a = nn.Parameter(torch.randn(out_capsules))
+        if routing == 'em':
+            self.beta_u = nn.Parameter(torch.randn(out_capsules, pose_size**2))
+            self.beta_a = nn.Parameter(torch.randn(out_capsules))
 
     def forward(self, poses: Tensor, activation: Tensor) -> tuple[Tensor, Tensor]:
         """Route (B, I*P, h, w) poses and (B, I, h, w) activations.
 
         Returns:
-            Poses (B, K, P, h, w) and activations (B, K, h, w) in [0, 1].
+            Poses (B, K, P, h', w') and activations (B, K, h', w') in [0, 1], where a
+            side h' is h - kernel_size + 1.
         """
-        batch, num_in, height, width = activation.shape
         num_out, size = self.transform.shape[1], self.transform.shape[-1]
         with torch.autocast(poses.device.type, enabled=False):
             dtype = self.transform.dtype
-            poses = poses.to(dtype).reshape(batch, num_in, size, size, -1)
-            activation = activation.to(dtype).flatten(2).movedim(1, 2).flatten(0, 1)
-            votes = torch.einsum('bipqn,ikqr->bnikpr', poses, self.transform)
-            votes = votes.flatten(0, 1).flatten(-2)  # (N, I, K, P)
-            mean, out = em_routing(
-                votes, activation, self.beta_u, self.beta_a, self.iterations
-            )
-        mean = mean.reshape(batch, height, width, num_out, -1).permute(0, 3, 4, 1, 2)
+            poses = poses.to(dtype).unflatten(1, (-1, size, size))
+            poses = patches(poses, self.kernel_size)
+            activation = patches(activation.to(dtype), self.kernel_size)
+            batch, _, height, width = activation.shape
+            # every position of the grid on its own: (N, I, p, p) and (N, I)
+            poses = poses.flatten(-2).permute(0, 4, 1, 2, 3).flatten(0, 1)
+            activation = activation.flatten(2).movedim(1, 2).flatten(0, 1)
+            pose, out = self._route(poses, activation)
+        pose = pose.reshape(batch, height, width, num_out, -1).permute(0, 3, 4, 1, 2)
         out = out.reshape(batch, height, width, num_out).permute(0, 3, 1, 2)
-        return mean, out
+        return pose, out
+
+    def _route(self, poses: Tensor, activation: Tensor) -> tuple[Tensor, Tensor]:
+        if self.routing == 'em' and self.implementation == 'fast':
+            return em_routing_by_chunks(
+                poses,
+                activation,
+                self.transform,
+                self.beta_u,
+                self.beta_a,
+                self.iterations,
+            )
+        votes = torch.einsum('nipq,ikqr->nikpr', poses, self.transform).flatten(-2)
+        if self.routing == 'dynamic':
+            return dynamic_routing(votes, activation, self.iterations)
+        return em_routing(votes, activation, self.beta_u, self.beta_a, self.iterations)

@@ -12,6 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from .capsule_layers import ConvCapsules, PrimaryCapsules
+from .decoder_tail import smooth_upsampled
 
 
 class DetOutput(NamedTuple):
@@ -27,8 +28,8 @@ class DetOutput(NamedTuple):
     scores: Tensor
     capsules: Tensor
 
-    def rows(self, keep: Tensor) -> DetOutput:
-        """Keep the clips where the (B,) bool ``keep`` is true."""
+    def rows(self, keep: Tensor | slice) -> DetOutput:
+        """Keep the clips where the (B,) bool ``keep`` is true, or those of a slice."""
         return DetOutput(*(field[keep] for field in self))
 
 
@@ -73,7 +74,13 @@ class CapsuleRoutingHead(BaseModule):
         kernel_size: Of the primary capsules and the layer that undoes them; the
             deepest map must be at least this large.
         decoder_channels: Width of the mask decoder.
-        routing_iterations: M-steps of EM routing.
+        routing_iterations: Iterations of the routing.
+        routing: ``'em'``, EM routing as in VideoCapsuleNet and the released code, or
+            ``'dynamic'``, routing by agreement, which the paper's "2D routing" cites.
+            The default is what the published numbers were made with.
+        implementation: ``'fast'`` computes routing and the end of the decoder by exact
+            rearrangements (``fast_routing``, ``decoder_tail``), ``'plain'`` layer by
+            layer as published; the same function and the same checkpoints.
         dropout: Probability of dropping a channel of the deepest map, and of the last
             decoder map.
         init_cfg: mmengine initialisation.
@@ -88,6 +95,8 @@ class CapsuleRoutingHead(BaseModule):
         kernel_size: int = 9,
         decoder_channels: int = 64,
         routing_iterations: int = 3,
+        routing: str = 'em',
+        implementation: str = 'fast',
         dropout: float = 0.5,
         init_cfg: dict | None = None,
     ):
@@ -96,10 +105,16 @@ class CapsuleRoutingHead(BaseModule):
         width = decoder_channels
         self.num_classes = num_classes
         self.kernel_size = kernel_size
+        self.implementation = implementation
         self.dropout = nn.Dropout3d(dropout)
         self.primary = PrimaryCapsules(deep, num_capsules, pose_size, kernel_size)
         self.routing = ConvCapsules(
-            num_capsules, num_classes, pose_size, routing_iterations
+            num_capsules,
+            num_classes,
+            pose_size,
+            routing_iterations,
+            routing=routing,
+            implementation=implementation,
         )
 
         double = dict(kernel_size=3, stride=2, padding=1, output_padding=1)
@@ -165,5 +180,14 @@ class CapsuleRoutingHead(BaseModule):
         x = torch.cat([x, F.relu(self.lateral2(middle))], dim=1)
         x = F.relu(self.upsample3(x))
         x = torch.cat([x, F.relu(self.lateral3(shallow))], dim=1)
-        x = self.smooth(self.dropout(self.upsample4(x)))
-        return DetOutput(x.squeeze(1), scores, capsules)
+        return DetOutput(self._decode_tail(x), scores, capsules)
+
+    def _decode_tail(self, x: Tensor) -> Tensor:
+        """Map (B, C, T/2, H/2, W/2) to mask logits (B, T, H, W)."""
+        if self.implementation == 'plain':
+            return self.smooth(self.dropout(self.upsample4(x))).squeeze(1)
+        # the draw of dropout itself, so that both implementations drop alike
+        batch = len(x) if self.training else 1
+        ones = x.new_ones((batch, self.upsample4.out_channels, 1, 1, 1))
+        factors = self.dropout(ones).flatten(1)
+        return smooth_upsampled(x, self.upsample4, self.smooth, factors)

@@ -31,6 +31,11 @@ class SemiDetector(BaseModel):
     Args:
         detector: Config of the student, e.g. ``MaskDetector``.
         method: Config of the method, e.g. ``SemiSupConsistency``.
+        joint_views: Send all views of a batch through the student at once. Batch norm
+            then normalises over all views together and updates its running statistics
+            once a step; the released code, and hence the default, takes one view after
+            the other, with statistics of its own. Larger batches can keep a GPU
+            busier; the arithmetic is the same.
         data_preprocessor: Config; RGB in [0, 1] is what the reference uses.
         init_cfg: mmengine initialisation.
     """
@@ -39,12 +44,14 @@ class SemiDetector(BaseModel):
         self,
         detector: dict,
         method: dict,
+        joint_views: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ):
         super().__init__(data_preprocessor, init_cfg)
         self.detector = MODELS.build(detector)
         self.method = MODELS.build(method)
+        self.joint_views = joint_views
 
     def forward(
         self,
@@ -63,7 +70,7 @@ class SemiDetector(BaseModel):
         Raises:
             KeyError: If the method needs a view that the pipeline does not make.
         """
-        step = Step(self.detector, inputs, data_samples)
+        step = self._step(inputs, data_samples)
         losses = step.supervised_losses(self.method.sup_view)
         losses.update(self.method(step))
         return losses
@@ -76,4 +83,8 @@ class SemiDetector(BaseModel):
         Returns:
             (B, T, H, W) maps in [0, 1] by name, in the frame of the first view.
         """
-        return self.method.maps(Step(self.detector, inputs, data_samples))
+        return self.method.maps(self._step(inputs, data_samples))
+
+    def _step(self, inputs: Tensor, data_samples: Sequence[ActionDataSample]) -> Step:
+        joint = self.method.views if self.joint_views else ()
+        return Step(self.detector, inputs, data_samples, joint)

@@ -25,6 +25,7 @@ class Step:
         inputs: (B, V, C, T, H, W) float.
         data_samples: B samples; ``views`` in their metainfo names axis V. A sample is
             unlabelled iff it has no ``gt_label``.
+        joint_views: Views that go through the student in one batch.
 
     Attributes:
         labeled: (B,) bool.
@@ -37,6 +38,7 @@ class Step:
         student: BaseModel,
         inputs: Tensor,
         data_samples: Sequence[ActionDataSample],
+        joint_views: Sequence[str] = (),
     ):
         self.samples = data_samples
         self.labeled = torch.tensor(
@@ -45,6 +47,7 @@ class Step:
         self.progress: Progress = train_progress()
         self._student = student
         self._inputs = inputs
+        self._joint_views = tuple(joint_views)
         self._outputs = {}
 
     @property
@@ -67,7 +70,12 @@ class Step:
     def student(self, view: str):
         """The student's output on a view, with gradient; computed once."""
         if view not in self._outputs:
-            self._outputs[view] = self._student.detect(self.clips(view), self.samples)
+            group = self._joint_views if view in self._joint_views else (view,)
+            clips = torch.cat([self.clips(name) for name in group])
+            output = self._student.detect(clips, [*self.samples] * len(group))
+            for i, name in enumerate(group):
+                rows = slice(i * len(self.samples), (i + 1) * len(self.samples))
+                self._outputs[name] = output.rows(rows)
         return self._outputs[view]
 
     def align(self, maps: Tensor, view: str) -> tuple[Tensor, Tensor]:
