@@ -126,8 +126,8 @@ def parse_args(argv=None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument('--out-dir', type=Path, default=Path('data/toy'))
-    parser.add_argument('--num-train', type=int, default=800)
-    parser.add_argument('--num-test', type=int, default=40)
+    parser.add_argument('--num-train', type=int, default=200)
+    parser.add_argument('--num-test', type=int, default=80)
     parser.add_argument('--labeled-fraction', type=float, default=0.2)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
