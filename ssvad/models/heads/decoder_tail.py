@@ -25,14 +25,15 @@ along an axis: at the first position, in the middle, at the last.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-# which of the axes t, h, w stand at their first position
-FACES = list(itertools.product((False, True), repeat=3))[1:]
+# which of the axes t, h, w are held at their first position: none first, then faces,
+# edges and the corner
+FACES = tuple(itertools.product((False, True), repeat=3))
 
 
 def smooth_upsampled(
@@ -50,34 +51,48 @@ def smooth_upsampled(
         (B, 2t, 2h, 2w) float32 (float64 for float64).
     """
     with torch.autocast(x.device.type, enabled=False):
-        factors = factors.to(smooth.weight.dtype)[..., None, None, None]
-        kernel = smooth.weight[:, 0] * factors  # (B, D, 3, 3, 3)
-        out = _put_taps(x, _compose(up.weight, kernel))
-        for face in FACES:
-            excess = _put_taps(
-                _on_face(x, face, 0),
-                _compose(_on_face(up.weight, face, 0), _on_face(kernel, face, 2)),
-            )
-            _on_face(out, face, 0).add_(excess, alpha=(-1) ** sum(face))
-        bias = (kernel * up.bias[:, None, None, None]).sum(1)
-        return out + _smoothed_constant(bias, out.shape[1:]) + smooth.bias
+        kernel, bias = compose_tail(up, smooth, factors)
+        out = put_taps(x, kernel)
+        return out + smoothed_constant(bias, out.shape[1:]) + smooth.bias
 
 
-def _on_face(x: Tensor, face: tuple[bool, ...], index: int) -> Tensor:
-    """Keep one index of the axes (of the last three) that ``face`` fixes."""
-    for axis, fixed in enumerate(face):
-        if fixed:
-            x = x.narrow(axis - 3, index, 1)
-    return x
+def compose_tail(
+    up: nn.ConvTranspose3d, smooth: nn.ConvTranspose3d, factors: Tensor
+) -> tuple[list[Tensor], Tensor]:
+    """Sum over the D channels between the two layers.
+
+    Args:
+        up: As for :func:`smooth_upsampled`.
+        smooth: As for :func:`smooth_upsampled`.
+        factors: As for :func:`smooth_upsampled`.
+
+    Returns:
+        For each of ``FACES`` the kernels (B, C, k, k, k), where k is 1 along the axes
+        held and 5 along others; the smoothed bias (B, 3, 3, 3) per tap of ``smooth``.
+    """
+    factors = factors.to(smooth.weight.dtype)[..., None, None, None]
+    kernel = smooth.weight[:, 0] * factors  # (B, D, 3, 3, 3)
+    # all products of a tap of up (klm) with one of smooth (tuv), summed over channels
+    products = torch.einsum('cdklm,bdtuv->bctuvklm', up.weight, kernel)
+    composed = []
+    for face in FACES:
+        inner = products
+        for axis, held in enumerate(face):
+            if held:
+                inner = inner.narrow(axis - 3, 0, 1).narrow(axis - 6, 2, 1)
+        lengths = [1 if held else 5 for held in face]
+        taps = inner.new_zeros(*inner.shape[:2], *lengths)
+        windows = [range(1 if held else 3) for held in face]
+        for t, u, v in itertools.product(*windows):
+            part = inner[:, :, t, u, v]
+            place = [slice(o, o + n) for o, n in zip((t, u, v), part.shape[2:])]
+            taps[(..., *place)] += part
+        composed.append(taps)
+    bias = (kernel * up.bias[:, None, None, None]).sum(1)
+    return composed, bias
 
 
-def _compose(up: Tensor, smooth: Tensor) -> Tensor:
-    """Convolve (C, D, ...) with (B, D, ...), summed over D: (B, C, ...)."""
-    full = [size - 1 for size in smooth.shape[2:]]
-    return F.conv3d(up, smooth.flip(2, 3, 4), padding=full).transpose(0, 1)
-
-
-def _smoothed_constant(taps: Tensor, shape: torch.Size) -> Tensor:
+def smoothed_constant(taps: Tensor, shape: torch.Size) -> Tensor:
     """Smooth the constant 1 on a grid with kernels (B, 3, 3, 3): (B, *shape)."""
     for axis, size in enumerate(shape, 1):
         first, middle, last = taps.unbind(axis)
@@ -89,54 +104,86 @@ def _smoothed_constant(taps: Tensor, shape: torch.Size) -> Tensor:
     return taps
 
 
-def _put_taps(x: Tensor, kernel: Tensor) -> Tensor:
-    """Transposed convolution of stride 2 to one channel.
+def put_taps(x: Tensor, kernels: list[Tensor]) -> Tensor:
+    """Transposed convolution of stride 2 to one channel, less its excess on the faces.
 
     Args:
         x: (B, C, t, h, w).
-        kernel: (B, C, ...) or (1, C, ...); along an axis 5 taps, where n positions
-            become 2n, or one tap, where one position stays one.
+        kernels: Of :func:`compose_tail`, (B, C, ...) or (1, C, ...).
 
     Returns:
-        (B, ...), at least float32.
+        (B, 2t, 2h, 2w), at least float32.
     """
-    kernel = kernel.expand(len(x), *kernel.shape[1:])
-    return _PutTaps.apply(x.contiguous(), kernel)
+    kernels = [kernel.expand(len(x), *kernel.shape[1:]) for kernel in kernels]
+    return _PutTaps.apply(x, *kernels)
 
 
 class _PutTaps(torch.autograd.Function):
     """One matrix product for all taps of a clip, then one strided sum a tap."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, kernel: Tensor) -> Tensor:
-        ctx.save_for_backward(x, kernel)
-        outputs = []
-        for clip, taps in zip(x, kernel):
-            columns = taps.to(x.dtype).flatten(1).t() @ clip.flatten(1)
-            windows, kept = _canvas(clip, taps)
-            for column, window in zip(columns, windows):
+    def forward(ctx, x: Tensor, *kernels: Tensor) -> Tensor:
+        ctx.save_for_backward(x, *kernels)
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        out = x.new_empty((len(x), *(2 * n for n in x.shape[2:])), dtype=dtype)
+        for b, face, kernel in _clips_and_faces(x, kernels):
+            clip = _on_face(x[b], face)
+            taps = kernel[b].to(x.dtype).flatten(1)
+            windows, kept = _canvas(clip, kernel, dtype)
+            for column, window in zip(taps.t() @ clip.flatten(1), windows):
                 window += column.view_as(window)
-            outputs.append(kept)
-        return torch.stack(outputs)
+            if any(face):
+                _on_face(out[b], face).add_(kept, alpha=(-1) ** sum(face))
+            else:
+                out[b] = kept
+        return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor]:
-        x, kernel = ctx.saved_tensors
-        grad_x, grad_kernel = torch.empty_like(x), kernel.new_empty(kernel.shape)
-        for b, (clip, taps) in enumerate(zip(x, kernel)):
-            windows, kept = _canvas(clip, taps)
-            kept.copy_(grad[b])
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, ...]:
+        x, *kernels = ctx.saved_tensors
+        grad_x = torch.empty_like(x)
+        grad_kernels = [
+            torch.empty_like(k, memory_format=torch.contiguous_format) for k in kernels
+        ]
+        for b, face, kernel in _clips_and_faces(x, kernels):
+            clip = _on_face(x[b], face)
+            taps = kernel[b].to(x.dtype).flatten(1)
+            windows, kept = _canvas(clip, kernel, grad.dtype)
+            kept.copy_(_on_face(grad[b], face)).mul_((-1) ** sum(face))
             columns = torch.stack([w.flatten() for w in windows]).to(x.dtype)
-            grad_x[b] = (taps.to(x.dtype).flatten(1) @ columns).view_as(clip)
-            grad_kernel[b] = (clip.flatten(1) @ columns.t()).view_as(taps)
-        return grad_x, grad_kernel
+            part = (taps @ columns).view(clip.shape)
+            if any(face):
+                _on_face(grad_x[b], face).add_(part)
+            else:
+                grad_x[b] = part
+            target = grad_kernels[FACES.index(face)][b]
+            target.copy_((clip.flatten(1) @ columns.t()).view_as(target))
+        return grad_x, *grad_kernels
 
 
-def _canvas(clip: Tensor, taps: Tensor) -> tuple[list[Tensor], Tensor]:
+def _clips_and_faces(
+    x: Tensor, kernels: Sequence[Tensor]
+) -> Iterator[tuple[int, tuple[bool, ...], Tensor]]:
+    """Each clip with the whole first, then its faces, edges and corner."""
+    for b in range(len(x)):
+        for face, kernel in zip(FACES, kernels):
+            yield b, face, kernel
+
+
+def _on_face(x: Tensor, face: tuple[bool, ...]) -> Tensor:
+    """The first position along the axes (of the last three) that are held."""
+    for axis, held in enumerate(face):
+        if held:
+            x = x.narrow(axis - 3, 0, 1)
+    return x
+
+
+def _canvas(
+    clip: Tensor, kernel: Tensor, dtype: torch.dtype
+) -> tuple[list[Tensor], Tensor]:
     """The windows of all taps on one canvas of zeros, and the part that is kept."""
-    sizes, lengths = clip.shape[1:], taps.shape[1:]
-    dtype = torch.promote_types(clip.dtype, torch.float32)
+    sizes, lengths = clip.shape[1:], kernel.shape[2:]
     full = [2 * (n - 1) + k for n, k in zip(sizes, lengths)]
     canvas = clip.new_zeros(full, dtype=dtype)
     windows = [

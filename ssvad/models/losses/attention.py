@@ -76,9 +76,9 @@ def cyclic_variance(first: Tensor, second: Tensor, window: int) -> Tensor:
     ring_size = 2 * frames - 2
     _check_window('cyclic_variance', window, frames, ring_size)
     ring = torch.cat([first, second.flip(1)[:, 1:-1]], dim=1)
-    half = window // 2
-    index = torch.arange(-half, ring_size + half, device=first.device) % ring_size
-    variance = ring[:, index].unfold(1, window, 1).var(-1, correction=0)
+    offsets = range(-(window // 2), window // 2 + 1)
+    mean = sum(ring.roll(o, 1) for o in offsets) / window
+    variance = sum((ring.roll(o, 1) - mean).square() for o in offsets) / window
     mirror = (-torch.arange(frames, device=first.device)) % ring_size
     return variance[:, :frames] + variance[:, mirror]
 
