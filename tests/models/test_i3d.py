@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssvad.models import I3D
-from ssvad.models.backbones.i3d import ENDPOINTS, pad_same
+from ssvad.models.backbones.i3d import (
+    ENDPOINTS,
+    SameMaxPool3d,
+    pad_same,
+    shifted_max_pool3d,
+)
 
 TAPS = ('Conv3d_1a_7x7', 'Conv3d_2c_3x3', 'Mixed_4f')
 
@@ -15,15 +20,37 @@ TAPS = ('Conv3d_1a_7x7', 'Conv3d_2c_3x3', 'Mixed_4f')
 )
 def test_same_padding_gives_ceil_of_size_over_stride(size, kernel, stride):
     x = torch.zeros(1, 1, size, 1, 1)
-    padded = pad_same(x, (kernel, 1, 1), (stride, 1, 1)).shape[2]
+    x, (rest, *_) = pad_same(x, (kernel, 1, 1), (stride, 1, 1))
+    padded = x.shape[2] + 2 * rest
     if kernel >= stride:
         assert (padded - kernel) // stride + 1 == -(-size // stride)
 
 
 def test_same_padding_puts_the_odd_pixel_last():
     x = torch.ones(1, 1, 4, 1, 1)
-    padded = pad_same(x, (3, 1, 1), (2, 1, 1)).flatten().tolist()
-    assert padded == [1, 1, 1, 1, 0]
+    padded, rest = pad_same(x, (3, 1, 1), (2, 1, 1))
+    assert padded.flatten().tolist() == [1, 1, 1, 1, 0] and rest == [0, 0, 0]
+
+
+def test_even_padding_is_left_to_the_layer():
+    x = torch.ones(1, 1, 4, 5, 6)
+    same, rest = pad_same(x, (3, 3, 1), (1, 1, 1))
+    assert same is x and rest == [1, 1, 0]
+
+
+@given(
+    seed=st.integers(0, 2**16),
+    kernel=st.tuples(*[st.integers(1, 3)] * 3),
+    stride=st.tuples(*[st.integers(1, 2)] * 3),
+)
+def test_pooling_without_gradients_is_the_same_pooling(seed, kernel, stride):
+    x = torch.randn(2, 3, 5, 6, 7, generator=torch.manual_seed(seed))
+    expected = torch.nn.functional.max_pool3d(x, kernel, stride)
+    assert torch.equal(shifted_max_pool3d(x, kernel, stride), expected)
+    pool, x = SameMaxPool3d(kernel, stride), x.relu()
+    with torch.no_grad():
+        silent = pool(x)
+    assert torch.equal(silent, pool(x))
 
 
 def test_taps_have_the_reference_shapes():
