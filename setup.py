@@ -34,6 +34,7 @@ setup(
         'mmengine>=0.10.3,<1',
         'numpy',
         'rich',
+        'scipy',
         'torch>=2.0',
     ],
     # one of `lite` and `full`, never both: they install the same module

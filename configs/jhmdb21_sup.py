@@ -2,10 +2,16 @@
 
 python tools/train.py configs/jhmdb21_sup.py
 
-Expects $SSVAD_JHMDB21 (data/jhmdb21) with videos/, splits/ and annotations.json, the
-neutral file of ssvad/annotations.py with 21 classes: per video one tube, the box around
-the actor in each frame. The paper's detector learns from the puppet masks instead, and
-is measured on them; its numbers and those of a run on boxes do not compare.
+Expects $SSVAD_JHMDB21 (data/jhmdb21) with ReCompress_Videos/, puppet_mask/ and splits/
+as the dataset's site ships them, after
+
+python tools/convert_jhmdb21.py data/jhmdb21
+python tools/make_split.py data/jhmdb21/annotations.json \
+    --train data/jhmdb21/splits/train.txt --test data/jhmdb21/splits/test.txt \
+    --fraction 0.3 --seed 47 --out-dir data/jhmdb21/splits/30_seed47
+
+As in the paper, the detector learns from the puppet masks and the capsule protocol
+(stad/capsule_*) measures on them; the standard protocol takes the boxes around them.
 
 Paper: Kumar & Rawat, CVPR 2022, Table 1, first row. Published, in the capsule protocol:
 f-mAP@0.5 61.1, v-mAP@0.2 92.5, v-mAP@0.5 59.5. Not yet reproduced here.

@@ -54,7 +54,9 @@ def _check_video(video: Any, num_classes: int, where: str) -> None:
             f"without a leading '#', got {video_id!r}"
         )
     where = f"{where} '{video_id}'"
-    _check_file(video.get('file'), where)
+    _check_file(video.get('file'), 'file', 'video folder', where)
+    if 'masks' in video:
+        _check_file(video['masks'], 'masks', 'folder of the masks', where)
     for key in ('width', 'height', 'num_frames'):
         value = video.get(key)
         if not _is_int(value) or value < 1:
@@ -68,7 +70,7 @@ def _check_video(video: Any, num_classes: int, where: str) -> None:
         _check_tube(tube, video, num_classes, f'{where}: tube {index}')
 
 
-def _check_file(name: Any, where: str) -> None:
+def _check_file(name: Any, key: str, folder: str, where: str) -> None:
     # Windows' reading of a path knows drives and both kinds of slashes.
     path = PureWindowsPath(name) if isinstance(name, str) else None
     if (
@@ -80,7 +82,7 @@ def _check_file(name: Any, where: str) -> None:
         or not name.isprintable()
     ):
         raise ValueError(
-            f"{where}: 'file' must be a path relative to the video folder, with '/' "
+            f"{where}: '{key}' must be a path relative to the {folder}, with '/' "
             f"and without '..', got {name!r}"
         )
 

@@ -1,12 +1,14 @@
-"""The neutral annotation file (format ``ssvad-tubes-1``) and the split lists.
+"""The neutral annotation file (format ``ssvad-tubes-1``), mask files and split lists.
 
 Boxes are xyxy in absolute pixels of the source video, 0-based and half-open: the
-right and bottom edge are exclusive. Frames are 0-based.
+right and bottom edge are exclusive. Frames are 0-based. A video may also name a file
+of pixel masks, the union of its actors in each frame.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -25,7 +27,9 @@ def load_annotations(path: str | os.PathLike) -> dict:
 
     Returns:
         ``{'format', 'classes': [name], 'videos': [{'id', 'file', 'width', 'height',
-        'num_frames', 'tubes': [{'label', 'start', 'boxes': [[x1, y1, x2, y2]]}]}]}``.
+        'num_frames', 'tubes': [{'label', 'start', 'boxes': [[x1, y1, x2, y2]]}]}]}``,
+        a video with pixel masks also ``'masks'``: their file, relative to a folder of
+        masks, see :func:`save_masks`.
 
     Raises:
         ValueError: the file is not JSON or breaks a rule of the format; the message
@@ -68,6 +72,72 @@ def save_annotations(
     names = json.dumps(classes, ensure_ascii=False)
     text = f'{{"format": "{FORMAT}",\n"classes": {names},\n"videos": [\n{lines}\n]}}\n'
     _write_text(path, text)
+
+
+def save_masks(path: str | os.PathLike, masks: np.ndarray) -> None:
+    """Write the pixel masks of a video, all or nothing; equal masks give equal bytes.
+
+    The file is a compressed npz with ``shape``, the three numbers F, h, w, and ``bits``
+    (F, ceil(h * w / 8)) uint8, the rows of each frame one after the other as
+    ``np.packbits`` packs them.
+
+    Args:
+        path: Where to write, ending in ``.npz``; an existing file is replaced.
+        masks: ``(F, h, w)``, above 0 where there is any actor; at source size.
+
+    Raises:
+        ValueError: other dimensions, or nothing in them.
+    """
+    masks = np.asarray(masks) > 0
+    if masks.ndim != 3 or not masks.size:
+        raise ValueError(f'{path}: expected masks (F, h, w), got {masks.shape}')
+    bits = np.packbits(masks.reshape(len(masks), -1), axis=1)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, shape=np.array(masks.shape, np.int64), bits=bits)
+    _write_bytes(path, buffer.getvalue())
+
+
+def load_masks(
+    path: str | os.PathLike, frame_inds: np.ndarray, shape: tuple[int, int, int]
+) -> np.ndarray:
+    """Read the pixel masks of some frames of a video.
+
+    Args:
+        path: File of :func:`save_masks`.
+        frame_inds: Frames to read, 0-based, in any order, repeats allowed.
+        shape: F, h and w of the video.
+
+    Returns:
+        ``(len(frame_inds), h, w)`` uint8 in {0, 1}.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no mask file, or one of a video of another shape.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            bits, found = arrays['bits'], tuple(arrays['shape'].tolist())
+    except FileNotFoundError:
+        raise
+    # A damaged archive may raise nearly anything.
+    except Exception as error:
+        raise ValueError(
+            f"{path}: not an npz mask file with 'bits' and 'shape' ({error})"
+        ) from error
+    frames, height, width = shape = tuple(map(int, shape))
+    if found != shape:
+        raise ValueError(
+            f'{path}: expected masks (frames, height, width) = {shape} as the video '
+            f'has, got {found}'
+        )
+    packed = frames, -(-height * width // 8)
+    if bits.shape != packed or bits.dtype != np.uint8:
+        raise ValueError(
+            f'{path}: expected bits {packed} uint8 for masks {shape}, got '
+            f'{bits.shape} {bits.dtype}'
+        )
+    masks = np.unpackbits(bits[frame_inds], axis=1, count=height * width)
+    return masks.reshape(-1, height, width)
 
 
 def read_split(path: str | os.PathLike) -> list[str]:
@@ -158,11 +228,15 @@ def _plain_video(video: dict) -> dict:
 
 
 def _write_text(path: str | os.PathLike, text: str) -> None:
+    _write_bytes(path, text.encode('utf-8'))
+
+
+def _write_bytes(path: str | os.PathLike, content: bytes) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
-        part.write_bytes(text.encode('utf-8'))
+        part.write_bytes(content)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -43,6 +43,12 @@ BAD_VIDEO = {
     'file above, \\': (lambda v: v.update(file='..\\b'), ["'file'"]),
     'file empty': (lambda v: v.update(file=''), ["'file'"]),
     'file with NUL': (lambda v: v.update(file='a\0'), ["'file'"]),
+    'masks null': (lambda v: v.update(masks=None), ["'masks'", 'None']),
+    'masks absolute': (lambda v: v.update(masks='/a.npz'), ["'masks'", '/a.npz']),
+    'masks above': (
+        lambda v: v.update(masks='a/../../b'),
+        ["'masks'", 'relative to the folder of the masks', 'a/../../b'],
+    ),
     'width zero': (lambda v: v.update(width=0), ["'width'", '0', 'Dive/v_1']),
     'height text': (lambda v: v.update(height='48'), ["'height'", "'48'"]),
     'frames float': (lambda v: v.update(num_frames=12.0), ["'num_frames'", '12.0']),

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from ssvad.annotations import (
     load_annotations,
+    load_masks,
     read_split,
     save_annotations,
+    save_masks,
     split_by_class,
     write_split,
 )
@@ -53,6 +55,8 @@ def contents(draw):
         }
         for index, video_id in enumerate(ids)
     ]
+    for with_masks in videos[::2]:
+        with_masks['masks'] = 'é b/masks.npz'
     return names, videos
 
 
@@ -115,6 +119,76 @@ def test_other_files_are_refused_by_name(tmp_path, raw):
     path.write_bytes(raw)
     with pytest.raises(ValueError, match=r'a\.json: '):
         load_annotations(path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9)),
+    inds=st.lists(st.integers(0, 3), max_size=6),
+    seed=st.integers(0, 99),
+)
+def test_saved_masks_are_loaded_in_the_order_asked_for(
+    tmp_path_factory, shape, inds, seed
+):
+    masks = np.random.default_rng(seed).integers(-1, 3, shape)
+    path = tmp_path_factory.mktemp('masks') / 'class/video.npz'
+    save_masks(path, masks)
+    inds = np.array(inds, int) % shape[0]
+    loaded = load_masks(path, inds, shape)
+    assert loaded.dtype == np.uint8
+    assert np.array_equal(loaded, masks[inds] > 0)
+    first = path.read_bytes()
+    save_masks(path, masks.astype(np.float32))
+    assert path.read_bytes() == first
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_mask_file_is_one_bit_a_pixel_and_needs_no_pickle(tmp_path):
+    masks = np.random.default_rng(0).integers(0, 2, (40, 121, 161))
+    save_masks(tmp_path / 'a.npz', masks)
+    with np.load(tmp_path / 'a.npz', allow_pickle=False) as arrays:
+        assert arrays['shape'].tolist() == [40, 121, 161]
+        assert arrays['bits'].dtype == np.uint8
+        assert arrays['bits'].shape == (40, 121 * 161 // 8 + 1)
+
+
+def test_masks_of_another_video_are_refused(tmp_path):
+    path = tmp_path / 'a.npz'
+    save_masks(path, np.ones((3, 4, 6)))
+    wanted = r'a\.npz: .*\(frames, height, width\) = \(3, 6, 4\).*got \(3, 4, 6\)'
+    with pytest.raises(ValueError, match=wanted):
+        load_masks(path, np.array([0]), (3, 6, 4))
+    bits, shape = np.zeros((3, 2), np.uint8), np.array([3, 4, 6])
+    np.savez(path, bits=bits, shape=shape)
+    with pytest.raises(ValueError, match=r'a\.npz: .*\(3, 3\) uint8.*got \(3, 2\)'):
+        load_masks(path, np.array([0]), (3, 4, 6))
+    with pytest.raises(FileNotFoundError, match=r'none\.npz'):
+        load_masks(tmp_path / 'none.npz', np.array([0]), (3, 4, 6))
+    with pytest.raises(ValueError, match=r'b\.npz: .*\(F, h, w\), got \(4, 6\)'):
+        save_masks(tmp_path / 'b.npz', np.ones((4, 6)))
+    assert not (tmp_path / 'b.npz').exists()
+
+
+def test_what_is_no_mask_file_is_refused_by_name(tmp_path):
+    path = tmp_path / 'a.npz'
+
+    def refused():
+        with pytest.raises(ValueError, match=r'a\.npz: not an npz mask file'):
+            load_masks(path, np.array([0]), (3, 4, 6))
+
+    save_masks(path, np.ones((3, 4, 6)))
+    whole = path.read_bytes()
+    for raw in (b'', b'text', whole[:-30], whole[: len(whole) // 2]):
+        path.write_bytes(raw)
+        refused()
+    np.savez(path, masks=np.ones((3, 4, 6)))
+    refused()
+    with open(path, 'wb') as file:
+        np.save(file, np.ones((3, 4, 6)))
+    refused()
+    # an array of objects would be a pickle
+    np.savez(path, bits=np.array([[1], None], object), shape=np.array([3, 4, 6]))
+    refused()
 
 
 @settings(max_examples=50, deadline=None)

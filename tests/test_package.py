@@ -43,7 +43,8 @@ def requirements(metadata):
 
 
 def third_party_imports():
-    own = {'ssvad', 'cli', *sys.stdlib_module_names}
+    own = {'ssvad', 'tests', *sys.stdlib_module_names}
+    own |= {path.stem for path in (ROOT / 'tools').iterdir()}
     for folder in ('ssvad', 'tools'):
         for path in (ROOT / folder).rglob('*.py'):
             for node in ast.walk(ast.parse(path.read_text('utf-8'))):

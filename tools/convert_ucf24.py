@@ -1,16 +1,25 @@
-"""Convert the corrected UCF101-24 annotation (pyannot.pkl) to the neutral JSON file.
+"""Convert an annotation of UCF101-24 to the neutral JSON file.
 
     python tools/convert_ucf24.py pyannot.pkl --out data/ucf24/annotations.json \
         --testlist testlist01.txt --video-root data/ucf24/videos --video-ext avi
 
-What the pickle holds and what becomes of it:
+Sources, of which several files of one kind may be given (trainAnnot.mat testAnnot.mat):
+
+* ``pyannot.pkl`` and ``finalAnnots.mat``, the corrected annotations: the same tubes;
+* ``<Class>/<video>.xgtf``, the XML files of THUMOS, or the folder of all of them;
+* the split pickles of the released code (``train_annots_20_labeled.pkl``, ...). They
+  name no video lengths, so ``--video-root`` or ``--lengths`` is needed, and their
+  videos are written as lists to ``splits/`` beside ``--out``.
+
+``tools/conversion/ucf24_*.py`` describe what is read; all else is refused. What becomes
+of it:
 
 * Boxes are xywh, 1-based, covering the pixels x to x + w inclusive (as ACT's evaluation
-  reads them), in uint8 or uint16. They are cast to int64 first, because x + w wraps,
+  reads them), in uint8 or uint16. They are cast to float first, because x + w wraps,
   and become the 0-based half-open [x - 1, y - 1, x + w, y + h]: its plain IoU equals
   ACT's inclusive one. Then they are clipped to 320 x 240.
-* ``sf`` is the first frame, 0-based; ``ef`` is exclusive.
-* The label is the index of the video's folder among all folders, sorted by name.
+* The label is the index of the video's folder among the 24 classes, sorted by name; if
+  there are other folders, among all folders.
 
 Irregular entries are counted, named and resolved so: a tube with another number of
 boxes than frames ends with the shorter of the two; frames before 0 or past the end of
@@ -24,178 +33,119 @@ length.
 from __future__ import annotations
 
 import argparse
-import io
-import pickle
 import time
-from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import numpy as np
-
+from conversion.findings import Findings, class_table, print_end, print_table
+from conversion.ucf24_mat import read_mat
+from conversion.ucf24_pickles import read_pickle
+from conversion.ucf24_tubes import HEIGHT, WIDTH, convert_tube
+from conversion.ucf24_xml import read_xml_files
+from conversion.values import whole
+from conversion.videos import usable_length
 from ssvad.annotations import save_annotations, write_split
 
-WIDTH, HEIGHT = 320, 240
+__all__ = ['Findings', 'class_table', 'convert', 'convert_tube', 'read_source']
+
+CLASSES = """
+Basketball BasketballDunk Biking CliffDiving CricketBowling Diving Fencing
+FloorGymnastics GolfSwing HorseRiding IceDancing LongJump PoleVault RopeClimbing
+SalsaSpin SkateBoarding Skiing Skijet SoccerJuggling Surfing TennisSwing
+TrampolineJumping VolleyballSpiking WalkingWithDog
+""".split()
 
 
-class Findings(defaultdict):
-    """Kind of irregularity -> where it was met."""
-
-    def __init__(self) -> None:
-        super().__init__(list)
-
-    def add(self, kind: str, place: str, times: int = 1) -> None:
-        """Note ``times`` irregularities at one place."""
-        if times:
-            self[kind] += [place] * times
-
-    def lines(self, named: int = 5) -> list[str]:
-        """One line a kind, naming the first few places."""
-        lines = []
-        for kind, places in sorted(self.items()):
-            counts = Counter(places)
-            names = [f'{place} x{n}' if n > 1 else place for place, n in counts.items()]
-            more = ', ...' if names[named:] else ''
-            lines.append(f'{len(places)} {kind}: {", ".join(names[:named])}{more}')
-        return lines
-
-
-def _plain_dtype(*args: Any) -> np.dtype:
-    dtype = np.dtype(*args)
-    if dtype.kind not in 'iufSU':
-        raise pickle.UnpicklingError(f'refused the data type {dtype!r}')
-    return dtype
-
-
-# The functions are taken from NumPy itself: their module moved between versions.
-ALLOWED = {
-    ('multiarray', 'scalar'): np.uint8(0).__reduce__()[0],
-    ('multiarray', '_reconstruct'): np.empty(0).__reduce__()[0],
-    ('numpy', 'dtype'): _plain_dtype,
-    ('numpy', 'ndarray'): np.ndarray,
-}
-
-
-class PlainUnpickler(pickle.Unpickler):
-    """Unpickler that builds numbers, texts, containers and NumPy arrays of them."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return one of the few allowed functions."""
-        if module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
-            module = 'multiarray'
-        if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f'refused to load {module}.{name}')
-        return ALLOWED[module, name]
-
-
-def load_pyannot(path: Path) -> dict[str, dict]:
-    """Read the pickle without running anything it names.
+def read_source(path: Path, findings: Findings) -> dict[str, dict]:
+    """Read a source of any kind.
 
     Returns:
-        ``{video: {'annotations': [{'label', 'sf', 'ef', 'boxes'}], 'numf', 'label'}}``.
+        ``{video: {'annotations': [{'label', 'sf', 'ef', 'boxes'}], 'numf', 'file'}}``
+        with ``sf`` 0-based, ``ef`` exclusive, ``boxes`` as the module says; ``label``
+        and ``numf`` are None if unknown. Split pickles have a key ``labeled``.
 
     Raises:
-        ValueError: not such a pickle, or one that asks for anything but NumPy data.
+        ValueError: a file of another kind, or a malformed one.
     """
-    raw = io.BytesIO(path.read_bytes())
-    try:
-        data = PlainUnpickler(raw, encoding='latin1').load()
-    # A damaged pickle may raise nearly anything.
-    except Exception as error:
-        raise ValueError(f'{path}: cannot be read as pyannot.pkl: {error}') from error
-    keys = {'annotations', 'numf'}, {'label', 'sf', 'ef', 'boxes'}
-    try:
-        for name, entry in data.items():
-            parts = [(entry, keys[0]), *((t, keys[1]) for t in entry['annotations'])]
-            if any(not needed <= part.keys() for part, needed in parts):
-                raise KeyError(name)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f'{path}: expected {{video: entry}} with the keys {keys[0]}, each of its '
-            f'annotations with {keys[1]}; broken at {error!r}'
-        ) from error
-    return {str(name): entry for name, entry in data.items()}
+    if path.is_dir() or path.suffix in ('.xgtf', '.xml'):
+        return read_xml_files(path, findings)
+    return read_mat(path) if path.suffix == '.mat' else read_pickle(path)
 
 
-def convert_tube(
-    annotation: dict, num_frames: int, where: str, findings: Findings
-) -> dict | None:
-    """Convert one annotated tube; None if nothing of it is left.
+def merge_sources(paths: Sequence[Path], findings: Findings) -> dict[str, dict]:
+    """Entries of several sources.
 
-    Args:
-        annotation: ``sf``, ``ef``, ``label`` and ``boxes`` (n, 4) as in the pickle.
-        num_frames: Usable length of the video.
-        where: Names the tube in findings.
-        findings: Gets the irregularities, resolved as the module says.
+    Raises:
+        ValueError: as :func:`read_source`, or two sources share a video.
     """
-    start, stop = int(annotation['sf']), int(annotation['ef'])
-    boxes = np.asarray(annotation['boxes']).astype(np.int64)
-    if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 4):
-        raise ValueError(f'{where}: expected boxes (n, 4), got {boxes.shape}')
-    boxes = boxes.reshape(-1, 4)
-    if len(boxes) != stop - start:
-        findings.add('tubes with another number of boxes than frames', where)
-    boxes = boxes[: max(stop - start, 0)]
-    if start < 0 or start + len(boxes) > num_frames:
-        findings.add('tubes that leave the video', where)
-        boxes = boxes[max(-start, 0) : max(num_frames - start, 0)]
-        start = max(start, 0)
-    x, y, w, h = boxes.T
-    raw = np.stack([x - 1, y - 1, x + w, y + h], axis=1)
-    boxes = raw.clip(0, (WIDTH, HEIGHT) * 2)
-    good = (w > 0) & (h > 0) & (boxes[:, :2] < boxes[:, 2:]).all(1)
-    clipped = int((raw != boxes).any(1).sum())
-    findings.add('boxes clipped to the frame', where, clipped)
-    findings.add('boxes without area', where, int((~good).sum()))
-    kept = np.flatnonzero(good)
-    if not len(kept):
-        findings.add('tubes dropped', where)
-        return None
-    # For every frame between the first and last good box, the last good one so far.
-    source = np.maximum.accumulate(np.where(good, np.arange(len(good)), 0))
-    boxes = boxes[source[kept[0] : kept[-1] + 1]]
-    return {
-        'label': int(annotation['label']),
-        'start': start + int(kept[0]),
-        'boxes': boxes,
-    }
+    entries: dict[str, dict] = {}
+    for path in paths:
+        more = read_source(path, findings)
+        for video_id in sorted(set(entries) & set(more)):
+            raise ValueError(
+                f"video '{video_id}' stands in {entries[video_id]['file']} and in "
+                f'{more[video_id]["file"]}'
+            )
+        entries.update(more)
+    return entries
 
 
 def convert(
-    pyannot: dict[str, dict],
+    entries: dict[str, dict],
     video_ext: str,
     findings: Findings,
     video_root: Path | None = None,
 ) -> tuple[list[str], list[dict]]:
     """Classes and videos of the neutral annotation, both sorted.
 
+    Args:
+        entries: As :func:`read_source` returns them.
+        video_ext: Extension of the videos' names, without a dot.
+        findings: Gets the irregularities.
+        video_root: Folder of the videos, if they are to be asked.
+
     Raises:
-        ValueError: a label that is not the one of the video's folder.
+        ValueError: a label that is not the one of the video's folder, a malformed
+            value, or a length that nothing tells.
     """
-    classes = sorted({video_id.split('/')[0] for video_id in pyannot})
+    folders = {video_id.split('/')[0] for video_id in entries}
+    classes = CLASSES if folders <= set(CLASSES) else sorted(folders)
     videos = []
-    for video_id, entry in sorted(pyannot.items()):
-        num_frames = int(entry['numf'])
+    for video_id, entry in sorted(entries.items()):
+        where = f'{entry["file"]}: ' if 'file' in entry else ''
+        where += f"video '{video_id}'"
+        num_frames = entry['numf']
+        if num_frames is not None:
+            num_frames = whole(num_frames, f"{where}: 'numf'")
         file = f'{video_id}.{video_ext}'
         if video_root is not None:
-            num_frames = _real_length(video_root / file, num_frames, findings)
+            path, size = video_root / file, (WIDTH, HEIGHT)
+            num_frames = usable_length(path, size, num_frames, findings)
             if num_frames is None:
                 continue
+        if num_frames is None:
+            raise ValueError(
+                f'{where}: nothing tells its length; give --video-root, or --lengths '
+                'with an annotation that has it (pyannot.pkl)'
+            )
+        expected = classes.index(video_id.split('/')[0])
         tubes = []
         for index, annotation in enumerate(entry['annotations']):
-            label, folder = int(annotation['label']), video_id.split('/')[0]
-            if label != classes.index(folder):
+            spot = f'{where}: tube {index}'
+            label = annotation['label']
+            label = expected if label is None else whole(label, f"{spot}: 'label'")
+            if label != expected:
                 raise ValueError(
-                    f"video '{video_id}', tube {index}: expected label "
-                    f"{classes.index(folder)} for '{folder}', got {label}"
+                    f'{spot}: expected label {expected} for '
+                    f"'{classes[expected]}', got {label}"
                 )
-            where = f'{video_id}[{index}]'
-            tube = convert_tube(annotation, num_frames, where, findings)
+            annotation, place = {**annotation, 'label': label}, f'{video_id}[{index}]'
+            tube = convert_tube(annotation, num_frames, place, findings, spot)
             if tube is not None:
                 tubes.append(tube)
         video = {'id': video_id, 'file': file, 'width': WIDTH, 'height': HEIGHT}
         videos.append({**video, 'num_frames': num_frames, 'tubes': tubes})
-    return classes, videos
+    return list(classes), videos
 
 
 def read_testlist(path: Path) -> list[str]:
@@ -208,52 +158,58 @@ def read_testlist(path: Path) -> list[str]:
     return ids
 
 
-def _real_length(path: Path, num_frames: int, findings: Findings) -> int | None:
-    """Frames that can be used, or None if the video is not to be used."""
-    from decord import DECORDError, VideoReader
+def source_lists(entries: dict[str, dict], videos: Sequence[dict]) -> dict[str, list]:
+    """Ids of the videos of each split pickle, by the name of its list.
 
-    if not path.is_file():
-        findings.add('videos missing, dropped', path.name)
-        return None
-    try:
-        reader = VideoReader(str(path), num_threads=1)
-        height, width = reader[0].shape[:2]
-    except (DECORDError, RuntimeError):
-        findings.add('videos that decord refuses, not checked', path.name)
-        return num_frames
-    if (width, height) != (WIDTH, HEIGHT):
-        findings.add('videos of another size, dropped', path.name)
-        return None
-    if len(reader) != num_frames:
-        findings.add('videos of another length than annotated', path.name)
-    return min(len(reader), num_frames)
+    That is the name of the file, with ``_labeled`` or ``_unlabeled`` behind if the file
+    holds both kinds (then ``_without_flag`` too, for videos without annotation).
 
-
-def class_table(videos: list[dict]) -> np.ndarray:
-    """Videos, tubes, boxes and frames (of the whole videos) per label, (K, 4) int."""
-    labels = [tube['label'] for video in videos for tube in video['tubes']]
-    table = np.zeros((max(labels, default=-1) + 1, 4), int)
+    Raises:
+        ValueError: two of the files have one name.
+    """
+    groups: dict[str, list] = {}
     for video in videos:
-        if video['tubes']:
-            boxes = sum(len(tube['boxes']) for tube in video['tubes'])
-            row = (1, len(video['tubes']), boxes, video['num_frames'])
-            table[video['tubes'][0]['label']] += row
-    return table
+        entry = entries[video['id']]
+        if 'labeled' in entry:
+            member = entry['labeled'], video['id']
+            groups.setdefault(entry['file'], []).append(member)
+    ending = {True: '_labeled', False: '_unlabeled', None: '_without_flag'}
+    lists: dict[str, list] = {}
+    stems = [Path(file).stem for file in groups]
+    for stem, members in zip(stems, groups.values()):
+        if stems.count(stem) > 1:
+            raise ValueError(f"two split pickles are called '{stem}'; rename one")
+        both = {True, False} <= {flag for flag, _ in members}
+        for flag, video_id in members:
+            name = stem + (ending[flag] if both else '')
+            lists.setdefault(name, []).append(video_id)
+    return lists
 
 
-def parse_args(argv=None) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description='Convert pyannot.pkl of UCF101-24 to the neutral annotation file.',
+        description='Convert an annotation of UCF101-24 to the neutral file.',
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument('pickle', type=Path, help='pyannot.pkl')
+    parser.add_argument(
+        'sources',
+        type=Path,
+        nargs='+',
+        metavar='source',
+        help='pyannot.pkl, finalAnnots.mat, the folder of the XML files, split pickles',
+    )
     parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
     parser.add_argument('--video-ext', default='avi', help='extension of the videos')
     parser.add_argument(
         '--video-root',
         type=Path,
         help='folder of the videos: keep those that exist, check their size and length',
+    )
+    parser.add_argument(
+        '--lengths',
+        type=Path,
+        help='pyannot.pkl or finalAnnots.mat, to take the numbers of frames from',
     )
     parser.add_argument(
         '--testlist',
@@ -263,36 +219,38 @@ def parse_args(argv=None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv=None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     began = time.perf_counter()
     findings = Findings()
     ext = args.video_ext.lstrip('.')
-    pyannot = load_pyannot(args.pickle)
-    classes, videos = convert(pyannot, ext, findings, args.video_root)
+    entries = merge_sources(args.sources, findings)
+    if args.lengths is not None:
+        lengths = read_source(args.lengths, findings)
+        for video_id, entry in entries.items():
+            entry['numf'] = lengths.get(video_id, entry)['numf']
+    classes, videos = convert(entries, ext, findings, args.video_root)
     if not videos:
         raise SystemExit(f'no video left; does {args.video_root} hold .{ext} files?')
+    lists = source_lists(entries, videos)
     save_annotations(args.out, classes, videos)
     shown = 'all', videos
     if args.testlist is not None:
         listed = set(read_testlist(args.testlist))
-        for video_id in sorted(listed - set(pyannot)):
+        for video_id in sorted(listed - set(entries)):
             findings.add('videos of the test list without annotation', video_id)
         for name in ('train', 'test'):
             part = [v for v in videos if (v['id'] in listed) == (name == 'test')]
             if part:
-                path = args.out.parent / 'splits' / f'{name}.txt'
-                write_split(path, [video['id'] for video in part])
-                print(f'{len(part)} videos -> {path}')
+                lists[name] = [video['id'] for video in part]
                 shown = name, part
-    print(f'{shown[0]:18s} videos  tubes   boxes  frames')
-    for name, row in zip(classes, class_table(shown[1])):
-        if row.any():
-            print(f'{name:18s} {row[0]:6d} {row[1]:6d} {row[2]:7d} {row[3]:7d}')
-    print('\n'.join(findings.lines()) or 'nothing irregular')
-    tubes = sum(len(video['tubes']) for video in videos)
-    print(f'{len(videos)} videos, {tubes} tubes -> {args.out}')
+    for name, ids in lists.items():
+        path = args.out.parent / 'splits' / f'{name}.txt'
+        write_split(path, ids)
+        print(f'{len(ids)} videos -> {path}')
+    print_table(shown[0], classes, shown[1])
+    print_end(findings, videos, args.out)
     print(f'done in {time.perf_counter() - began:.1f} s')
 
 

@@ -43,14 +43,17 @@ class TubeDataset(BaseActionDataset):
       ``height`` and ``width`` (int, pixels of the source video);
     * ``gt_tubes`` ``(n, F, 4)`` float32: xyxy, source pixels, right and bottom
       exclusive, NaN where the tube is absent; ``tube_labels`` ``(n,)`` int64;
-    * ``label`` (int): class of the first tube, missing if there is none.
+    * ``label`` (int): class of the first tube, missing if there is none;
+    * ``mask_file`` (str): its pixel masks, if the annotation names such a file and
+      ``data_prefix`` their folder. Without the folder, boxes are all there is.
 
     The dense tubes are made on access; what is stored are the annotated boxes.
 
     Args:
         ann_file: Neutral annotation file (JSON).
         pipeline: Transforms.
-        data_prefix: ``dict(video=...)``: folder the file names are relative to.
+        data_prefix: ``dict(video=..., mask=...)``: folders that the names of video
+            and mask files are relative to; ``mask`` is optional.
         split_file: Text file with the ids to use, one a line, in the order they
             get; all videos of the annotation by default. Relative to
             ``data_root`` like ``ann_file``.
@@ -59,8 +62,10 @@ class TubeDataset(BaseActionDataset):
             (``test_mode``, ``data_root``, ``indices``, ``lazy_init``, ...).
 
     Raises:
-        ValueError: If an id of the split is unknown, or if no video is left.
-        FileNotFoundError: If video files are missing; all are looked for at once.
+        ValueError: If an id of the split is unknown, if no video is left, or if a
+            folder of masks is given and no video has any.
+        FileNotFoundError: If video or mask files are missing; all are looked for at
+            once.
     """
 
     def __init__(
@@ -73,9 +78,10 @@ class TubeDataset(BaseActionDataset):
         **kwargs,
     ) -> None:
         data_prefix = dict(video='') if data_prefix is None else data_prefix
-        if set(data_prefix) != {'video'}:
+        if set(data_prefix) not in ({'video'}, {'video', 'mask'}):
             raise ValueError(
-                "data_prefix must be dict(video='folder of the videos'), got "
+                "data_prefix must be dict(video='folder of the videos'), with "
+                "mask='folder of the masks' if there are any, got "
                 f'{dict(data_prefix)}'
             )
         unknown = set(filter_cfg or ()) - {'filter_empty_gt'}
@@ -107,7 +113,16 @@ class TubeDataset(BaseActionDataset):
         if not videos:
             raise ValueError(f'{self.ann_file}: no videos in this annotation file')
         data_list = [self.parse_data_info(video) for video in videos]
-        self._require_files([info['filename'] for info in data_list])
+        self._require_files('video', [info['filename'] for info in data_list])
+        if 'mask' in self.data_prefix:
+            masks = [info['mask_file'] for info in data_list if 'mask_file' in info]
+            if not masks and any(info['tubes'] for info in data_list):
+                raise ValueError(
+                    f'{self.ann_file}: data_prefix names a folder of masks, but no '
+                    "video has 'masks'; convert the dataset again, or leave mask out "
+                    'of data_prefix to take the boxes'
+                )
+            self._require_files('mask', masks)
         return data_list
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
@@ -128,6 +143,9 @@ class TubeDataset(BaseActionDataset):
         )
         if labels:
             info['label'] = labels[0]
+        if 'mask' in self.data_prefix and 'masks' in raw_data_info:
+            folder = self.data_prefix['mask']
+            info['mask_file'] = osp.join(folder, raw_data_info['masks'])
         return info
 
     def filter_data(self) -> list[dict]:
@@ -164,13 +182,13 @@ class TubeDataset(BaseActionDataset):
             )
         return [by_id[video_id] for video_id in ids]
 
-    def _require_files(self, filenames: Sequence[str]) -> None:
+    def _require_files(self, kind: str, filenames: Sequence[str]) -> None:
         missing = [name for name in filenames if not osp.isfile(name)]
         if missing:
             raise FileNotFoundError(
-                f'{len(missing)} of {len(filenames)} videos of {self.ann_file} are '
-                f'missing: {_first(missing)}; is data_prefix=dict(video='
-                f'{self.data_prefix["video"]!r}) right?'
+                f'{len(missing)} of {len(filenames)} {kind}s of {self.ann_file} are '
+                f'missing: {_first(missing)}; is data_prefix=dict({kind}='
+                f'{self.data_prefix[kind]!r}) right?'
             )
 
 

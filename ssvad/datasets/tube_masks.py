@@ -1,4 +1,4 @@
-"""From boxes to the mask of a clip, and what an unlabelled clip must not carry."""
+"""From annotation to the mask of a clip, and what an unlabelled clip must not carry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-GROUND_TRUTH_KEYS = ('label', 'gt_tubes', 'tube_labels', 'gt_mask')
+from ssvad.annotations import load_masks
+
+GROUND_TRUTH_KEYS = ('label', 'gt_tubes', 'tube_labels', 'mask_file', 'gt_mask')
 
 
 def boxes_to_masks(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -64,15 +66,17 @@ def _nearest(start: float, length: float, count: int, limit: int) -> np.ndarray:
 
 @TRANSFORMS.register_module()
 class TubesToMask(BaseTransform):
-    """Draw the tubes of the sampled frames at the size of the source video.
+    """Make the masks of the sampled frames at the size of the source video.
 
-    Put it after decoding, which tells the size of the frames.
+    They are read from the video's mask file if it has one (see ``TubeDataset``), else
+    the boxes are drawn. Put it after decoding, which tells the size of the frames.
 
     Required Keys:
 
         - gt_tubes ``(n, F, 4)``
         - frame_inds
         - original_shape
+        - mask_file (optional), with total_frames
         - frame_valid (optional)
         - height, width (optional, checked against the frames)
 
@@ -82,7 +86,8 @@ class TubesToMask(BaseTransform):
           zero where ``frame_valid`` is false
 
     Raises:
-        ValueError: If the frames have another size than the annotation says.
+        ValueError: If the frames have another size than the annotation says, or the
+            mask file does not fit the video.
     """
 
     def transform(self, results: dict) -> dict:
@@ -93,11 +98,15 @@ class TubesToMask(BaseTransform):
         annotated = results.get('height', height), results.get('width', width)
         if annotated != (height, width):
             raise ValueError(
-                f'{results.get("filename")}: frames are {width}x{height}, the boxes '
+                f'{results.get("filename")}: frames are {width}x{height}, the actors '
                 f'are annotated for {annotated[1]}x{annotated[0]} (width x height)'
             )
-        boxes = results['gt_tubes'][:, results['frame_inds']]
-        masks = boxes_to_masks(boxes, height, width)
+        frame_inds = results['frame_inds']
+        if 'mask_file' in results:
+            shape = results['total_frames'], height, width
+            masks = load_masks(results['mask_file'], frame_inds, shape)
+        else:
+            masks = boxes_to_masks(results['gt_tubes'][:, frame_inds], height, width)
         if 'frame_valid' in results:
             masks[~results['frame_valid']] = 0
         results['gt_mask'] = masks
@@ -163,7 +172,7 @@ class DropLabels(BaseTransform):
     Put it after ``SampleTubeClip``: the published protocol cuts unlabelled clips
     around annotated frames too; ``trimmed=False`` does without.
 
-    Removed keys: label, gt_tubes, tube_labels, gt_mask.
+    Removed keys: label, gt_tubes, tube_labels, mask_file, gt_mask.
     """
 
     def transform(self, results: dict) -> dict:

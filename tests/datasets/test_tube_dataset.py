@@ -105,6 +105,47 @@ def test_what_the_pipeline_does_to_a_sample_stays_there(root):
         assert dataset[0]['tube_labels'].tolist() == [1, 0]
 
 
+def with_masks(root, names, missing=()):
+    """An annotation file whose videos of ``names`` have mask files."""
+    videos = [video('run/a', [(1, 2, 3)]), video('b', [(0, 5, 1)]), video('c')]
+    for item in videos:
+        if item['id'] in names:
+            item['masks'] = f'{item["id"]}.npz'
+            path = root / 'masks' / item['masks']
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if item['id'] not in missing:
+                path.touch()
+    save_annotations(root / 'masks.json', CLASSES, videos)
+    prefix = dict(video='videos', mask='masks')
+    return dict(ann_file='masks.json', data_prefix=prefix)
+
+
+def test_mask_files_are_passed_on_if_their_folder_is_given(root):
+    dataset = build(root, **with_masks(root, ['run/a', 'c']))
+    files = [dataset[index].get('mask_file') for index in range(3)]
+    folder = root / 'masks'
+    assert files == [str(folder / 'run/a.npz'), None, str(folder / 'c.npz')]
+    boxes = build(root, ann_file='masks.json')
+    assert all('mask_file' not in boxes[index] for index in range(3))
+
+
+def test_missing_mask_files_are_listed_at_once(root):
+    cfg = with_masks(root, ['run/a', 'b', 'c'], missing=['b', 'c'])
+    message = r"2 of 3 masks of .*masks\.json.*b\.npz.*is data_prefix=dict\(mask='"
+    with pytest.raises(FileNotFoundError, match=message):
+        build(root, **cfg)
+    (root / 'one.txt').write_text('run/a')
+    assert len(build(root, **cfg, split_file='one.txt')) == 1
+
+
+def test_boxes_are_not_taken_for_the_masks_that_were_asked_for(root):
+    cfg = with_masks(root, [])
+    with pytest.raises(ValueError, match=r"masks\.json: .*but no video has 'masks'"):
+        build(root, **cfg)
+    (root / 'c.txt').write_text('c')
+    assert 'mask_file' not in build(root, **cfg, split_file='c.txt')[0]
+
+
 def test_split_keeps_its_own_order(root):
     assert ids(build(root, split_file='two.txt')) == ['d', 'run/a']
     absolute = str(root / 'two.txt')
@@ -176,6 +217,8 @@ def test_missing_files_are_listed_at_once(root):
 def test_other_errors(root):
     with pytest.raises(ValueError, match="dict\\(video='folder"):
         build(root, data_prefix=dict(img='x'))
+    with pytest.raises(ValueError, match="mask='folder of the masks'"):
+        build(root, data_prefix=dict(mask='x'))
     with pytest.raises(ValueError, match="got \\['min_size'\\]"):
         build(root, filter_cfg=dict(min_size=3))
     save_annotations(root / 'none.json', CLASSES, [])

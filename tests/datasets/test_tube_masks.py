@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmaction.registry import TRANSFORMS
 
+from ssvad.annotations import save_masks
 from ssvad.datasets.tube_masks import (
     AlignMask,
     DropLabels,
@@ -137,7 +138,31 @@ def test_tubes_to_mask_takes_the_sampled_frames():
         TubesToMask()(results)
 
 
+def test_tubes_to_mask_prefers_the_pixels_of_a_mask_file(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 2, (5, HEIGHT, WIDTH))
+    save_masks(tmp_path / 'v.npz', pixels)
+    results = dict(
+        gt_tubes=np.full((1, 5, 4), [0, 0, WIDTH, HEIGHT], np.float32),
+        mask_file=str(tmp_path / 'v.npz'),
+        total_frames=5,
+        frame_inds=np.array([3, 1, 4, 4]),
+        frame_valid=np.array([True, True, True, False]),
+        original_shape=(HEIGHT, WIDTH),
+        height=HEIGHT,
+        width=WIDTH,
+    )
+    mask = TubesToMask()(dict(results))['gt_mask']
+    assert mask.dtype == np.uint8
+    assert np.array_equal(mask[:3], pixels[[3, 1, 4]]) and not mask[3].any()
+    del results['frame_valid']
+    assert np.array_equal(TubesToMask()(dict(results))['gt_mask'], pixels[[3, 1, 4, 4]])
+    # boxes of frames that the file does not have are no way out
+    wanted = r'v\.npz: .*\(6, 9, 12\).*got \(5, 9, 12\)'
+    with pytest.raises(ValueError, match=wanted):
+        TubesToMask()(dict(results, total_frames=6))
+
+
 def test_drop_labels():
-    truth = dict(label=1, gt_tubes=0, tube_labels=0, gt_mask=0)
+    truth = dict(label=1, gt_tubes=0, tube_labels=0, mask_file='v.npz', gt_mask=0)
     assert DropLabels()(dict(truth, imgs=[1])) == dict(imgs=[1])
     assert DropLabels()(dict(imgs=[1])) == dict(imgs=[1])

@@ -9,6 +9,9 @@ import pytest
 from tests.helpers import ROOT
 from tests.toy_run import forget_runs, write_config
 
+# what a tool finds beside itself; last, because a tool is called test.py
+sys.path.append(str(ROOT / 'tools'))
+
 
 @pytest.fixture
 def tool(tmp_path, monkeypatch):

@@ -153,13 +153,48 @@ def test_label_must_be_the_rank_of_the_folder():
     assert classes == ['Bike', 'Dive']
     assert [video['file'] for video in videos] == ['Bike/v.mp4', 'Dive/v.mp4']
     good['Dive/v'] = entry([GOOD], label=0)
-    with pytest.raises(ValueError, match="'Dive/v', tube 0: expected label 1 .* got 0"):
+    with pytest.raises(ValueError, match="'Dive/v': tube 0: expected label 1 .* got 0"):
         tool.convert(good, 'mp4', tool.Findings())
 
 
 def test_wrong_box_shape_is_named():
-    with pytest.raises(ValueError, match=r'Dive/v\[0\]: .* \(2, 3\)'):
+    where = "video 'Dive/v': tube 0: "
+    with pytest.raises(ValueError, match=where + r'expected boxes .* got \(2, 3\)'):
         convert_one(boxes=[[1, 2, 3], [1, 2, 3]])
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(boxes=[GOOD, [1, np.nan, 2, 2]]), r'frame 5: .* finite, got \[1.0, nan'),
+    (dict(boxes=[[1, 2, 3, 'a']]), r"boxes of numbers, got \[\[1, 2, 3, 'a'\]\]"),
+    (dict(boxes=[[1, 2, 3, 4], [1]]), r'boxes of numbers|boxes \(n, 4\)'),
+    (dict(boxes=None), r'expected boxes \(n, 4\), got \(\)'),
+    (dict(sf='4'), "'sf' must be a whole number, got '4'"),
+    (dict(ef=5.5), "'ef' must be a whole number, got 5.5"),
+    (dict(label=None, sf=[1, 2]), "'sf' must be a whole number"),
+    (dict(label=[0]*2), r"'label' must be a whole number, got \[0, 0\]"),
+])  # fmt: skip
+def test_malformed_values_are_named(change, message):
+    tube = {'label': 0, 'sf': 4, 'ef': 5, 'boxes': [GOOD], **change}
+    data = {'Dive/v': {'annotations': [tube], 'numf': 10, 'file': 'x.pkl'}}
+    where = "^x.pkl: video 'Dive/v': tube 0: .*"
+    with pytest.raises(ValueError, match=where + message):
+        tool.convert(data, 'avi', tool.Findings())
+
+
+def test_labels_are_those_of_all_24_classes():
+    data = {'Diving/v': {**entry([GOOD], label=5), 'file': 'x.pkl'}}
+    classes, videos = tool.convert(data, 'avi', tool.Findings())
+    assert len(classes) == 24 and classes[5] == 'Diving'
+    assert videos[0]['tubes'][0]['label'] == 5
+    data['Diving/v']['annotations'][0]['label'] = 0
+    with pytest.raises(ValueError, match="tube 0: expected label 5 for 'Diving'"):
+        tool.convert(data, 'avi', tool.Findings())
+
+
+def test_length_that_nothing_tells_is_asked_for():
+    data = {'Diving/v': {**entry([GOOD], label=5), 'numf': None, 'file': 'x.pkl'}}
+    with pytest.raises(ValueError, match="x.pkl: video 'Diving/v': .*--video-root"):
+        tool.convert(data, 'avi', tool.Findings())
 
 
 def test_video_root_keeps_and_checks_what_exists(tmp_path, capsys):
@@ -212,11 +247,12 @@ def test_nothing_left_says_where_it_looked(tmp_path):
 
 
 @needs_ucf24_mini
-def test_real_annotation_is_converted_exactly(tmp_path, capsys):
+@pytest.mark.parametrize('source', ['pyannot.pkl', 'finalAnnots.mat'])
+def test_real_annotation_is_converted_exactly(tmp_path, capsys, source):
     out = tmp_path / 'annotations.json'
     testlist = UCF24_MINI / 'testlist01.txt'
     arguments = ['--out', str(out), '--testlist', str(testlist)]
-    tool.main([str(UCF24_MINI / 'pyannot.pkl'), *arguments])
+    tool.main([str(UCF24_MINI / source), *arguments])
     assert 'nothing irregular' in capsys.readouterr().out
     data = load_annotations(out)
     videos = {video['id']: video for video in data['videos']}

@@ -116,8 +116,9 @@ def test_impossible_multiples_write_nothing(folder, times, message):
 @needs_ucf24_mini
 def test_ucf24_counts_are_the_published_ones():
     convert = load_tool('convert_ucf24')
-    pyannot = convert.load_pyannot(UCF24_MINI / 'pyannot.pkl')
-    classes, videos = convert.convert(pyannot, 'avi', convert.Findings())
+    findings = convert.Findings()
+    pyannot = convert.read_source(UCF24_MINI / 'pyannot.pkl', findings)
+    classes, videos = convert.convert(pyannot, 'avi', findings)
     test = convert.read_testlist(UCF24_MINI / 'testlist01.txt')
     train = sorted(set(pyannot) - set(test))
     data = {'classes': classes, 'videos': videos}

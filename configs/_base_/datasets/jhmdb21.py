@@ -1,12 +1,13 @@
-# JHMDB-21, labelled part of split 1; set SSVAD_JHMDB21 to where the data is. Frames and
-# masks are squeezed to 256 x 256 before the crop, as in the released code.
+# JHMDB-21, labelled part of split 1; set SSVAD_JHMDB21 to where the data is. Frames are
+# squeezed to 256 x 256 before the crop, as in the released code; AlignMask repeats both
+# on the puppet masks, nearest neighbour.
 data_root = '{{$SSVAD_JHMDB21:data/jhmdb21}}'
 labeled_split = 'splits/{{$SSVAD_SPLIT:30_seed47}}/labeled.txt'
 source = dict(
     type='TubeDataset',
     data_root=data_root,
     ann_file='annotations.json',
-    data_prefix=dict(video='videos'),
+    data_prefix=dict(video='ReCompress_Videos', mask='masks'),
 )
 decode = [dict(type='OpenVideo'), dict(type='DecordDecode')]
 squeeze = dict(type='Resize', scale=(256, 256), keep_ratio=False, interpolation='area')

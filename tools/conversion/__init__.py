@@ -1,0 +1,1 @@
+"""What the tools/convert_* scripts share: reading foreign files, building tubes."""

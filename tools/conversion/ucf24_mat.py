@@ -1,0 +1,112 @@
+"""UCF101-24 from MATLAB: ``finalAnnots.mat``, ``trainAnnot.mat``, ``testAnnot.mat``.
+
+A MATLAB 5 file with one variable ``annot``, a 1 x N array of structures with the fields
+``name`` (text), ``num_imgs`` (frames of the video) and ``tubes``, a 1 x M array of
+structures (or empty) with ``sf`` and ``ef`` (first and last frame, both 1-based and
+*inclusive*), ``class`` (1-based) and ``boxes`` (n x 4, as in ``pyannot.pkl``). Numbers
+are uint8 or uint16, whichever holds the value.
+"""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io import loadmat
+
+from .values import whole
+
+FIELDS = {'name', 'num_imgs', 'tubes'}
+TUBE_FIELDS = {'sf', 'ef', 'class', 'boxes'}
+COMPRESSED = 15
+
+
+def read_mat(path: Path, limit: int = 1 << 28) -> dict[str, dict]:
+    """Entries, as of :func:`read_pickle`, of such a file.
+
+    Args:
+        path: The file.
+        limit: Most bytes it may hold, packed and unpacked.
+
+    Raises:
+        ValueError: not such a file, larger than ``limit``, or a video occurs twice.
+    """
+    _check_size(path, limit)
+    try:
+        with path.open('rb') as file:
+            table = loadmat(file, variable_names=['annot']).get('annot')
+    # A damaged file may raise nearly anything.
+    except Exception as error:
+        raise ValueError(f'{path}: cannot be read as a MATLAB file: {error}') from error
+    _check_struct(table, FIELDS, f"{path}: variable 'annot'")
+    entries: dict[str, dict] = {}
+    for index, video in enumerate(table.ravel()):
+        name = ''.join(np.asarray(video['name']).astype(str).ravel())
+        where = f"{path}: video '{name}'" if name else f'{path}: video {index}'
+        if not name or name in entries:
+            raise ValueError(f'{where}: ' + ('occurs twice' if name else 'has no name'))
+        tubes = video['tubes']
+        # MATLAB writes an empty structure array as an empty matrix now and then.
+        if not isinstance(tubes, np.ndarray) or tubes.size:
+            _check_struct(tubes, TUBE_FIELDS, f"{where}: 'tubes'")
+        entries[name] = {
+            'annotations': [
+                _tube(tube, f'{where}: tube {i}')
+                for i, tube in enumerate(tubes.ravel())
+            ],
+            'numf': whole(video['num_imgs'], f"{where}: 'num_imgs'"),
+            'file': str(path),
+        }
+    return entries
+
+
+def _tube(tube: np.void, where: str) -> dict:
+    first, last, label = (
+        whole(tube[name], f"{where}: '{name}'") for name in ('sf', 'ef', 'class')
+    )
+    return {
+        'label': label - 1,
+        'sf': first - 1,
+        'ef': last,
+        'boxes': tube['boxes'],
+    }
+
+
+def _check_struct(value: Any, fields: set, where: str) -> None:
+    names = set(getattr(getattr(value, 'dtype', None), 'names', None) or ())
+    if not fields <= names:
+        raise ValueError(
+            f'{where}: expected a structure array with the fields {sorted(fields)}, '
+            f'got {sorted(names) or type(value).__name__}'
+        )
+
+
+def _check_size(path: Path, limit: int) -> None:
+    """Refuse other files, and compressed ones that would fill the memory."""
+    raw = path.read_bytes() if path.stat().st_size <= limit else b''
+    if raw[:10] == b'MATLAB 7.3' or raw[1:4] == b'HDF':
+        raise ValueError(
+            f'{path}: a MATLAB 7.3 (HDF5) file; save it again with save -v7'
+        )
+    order = {b'IM': 'little', b'MI': 'big'}.get(raw[126:128])
+    if raw and order is None:
+        raise ValueError(f'{path}: not a MATLAB 5 file')
+    position, size = 128, 128
+    while raw and position + 8 <= len(raw):
+        kind, length = (
+            int.from_bytes(raw[at : at + 4], order) for at in (position, position + 4)
+        )
+        start, position = position + 8, position + 8 + length
+        size += length if kind != COMPRESSED else 0
+        unpack = zlib.decompressobj()
+        rest = raw[start:position] if kind == COMPRESSED else b''
+        while rest and size <= limit:
+            try:
+                size += len(unpack.decompress(rest, 1 << 20))
+            except zlib.error as error:
+                raise ValueError(f'{path}: damaged: {error}') from error
+            rest = unpack.unconsumed_tail
+    if not raw or size > limit:
+        raise ValueError(f'{path}: holds more than {limit} bytes, or none')

@@ -1,0 +1,55 @@
+"""What a converter asks of the videos themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from .findings import Findings
+
+SUFFIXES = {'.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv'}
+
+
+def video_id(file: str) -> str:
+    """Name of a video: its relative path without the extension of a video."""
+    path = PurePosixPath(file)
+    return str(path.with_suffix('') if path.suffix.lower() in SUFFIXES else path)
+
+
+def usable_length(
+    path: Path,
+    size: tuple[int, int],
+    num_frames: int | None,
+    findings: Findings,
+) -> int | None:
+    """Frames of a video that can be used, or None if it is not to be used.
+
+    Args:
+        path: The video.
+        size: Width and height that its annotation is about.
+        num_frames: Length that its annotation says, or None if it says none.
+        findings: Gets why a video is not used, or not as long as annotated.
+    """
+    from decord import DECORDError, VideoReader
+
+    if not path.is_file():
+        findings.add('videos missing, dropped', path.name)
+        return None
+    try:
+        reader = VideoReader(str(path), num_threads=1)
+        height, width = reader[0].shape[:2]
+    except (DECORDError, RuntimeError):
+        if num_frames is None:
+            findings.add(
+                'videos that decord refuses, of unknown length, dropped', path.name
+            )
+        else:
+            findings.add('videos that decord refuses, not checked', path.name)
+        return num_frames
+    if (width, height) != size:
+        findings.add('videos of another size, dropped', path.name)
+        return None
+    if num_frames is None:
+        return len(reader)
+    if len(reader) != num_frames:
+        findings.add('videos of another length than annotated', path.name)
+    return min(len(reader), num_frames)
