@@ -52,6 +52,7 @@ def temporal_variance(maps: Tensor, window: int) -> Tensor:
     return torch.stack([span.var(1, correction=0) for span in spans], dim=1)
 
 
+@torch.no_grad()
 def cyclic_variance(first: Tensor, second: Tensor, window: int) -> Tensor:
     """Temporal variance on the ring that runs through one view and back by the other.
 
@@ -67,20 +68,30 @@ def cyclic_variance(first: Tensor, second: Tensor, window: int) -> Tensor:
         window: Odd number of frames, at most 2T - 2.
 
     Returns:
-        (B, T, H, W), at least 0, not scaled.
+        (B, T, H, W), at least 0, not scaled, without gradient.
 
     Raises:
         ValueError: If ``window`` is even or does not fit on the ring.
     """
     frames = first.shape[1]
-    ring_size = 2 * frames - 2
-    _check_window('cyclic_variance', window, frames, ring_size)
-    ring = torch.cat([first, second.flip(1)[:, 1:-1]], dim=1)
-    offsets = range(-(window // 2), window // 2 + 1)
-    mean = sum(ring.roll(o, 1) for o in offsets) / window
-    variance = sum((ring.roll(o, 1) - mean).square() for o in offsets) / window
-    mirror = (-torch.arange(frames, device=first.device)) % ring_size
-    return variance[:, :frames] + variance[:, mirror]
+    size = 2 * frames - 2
+    _check_window('cyclic_variance', window, frames, size)
+    ring = [*first.unbind(1), *second.unbind(1)[-2:0:-1]]
+    half = window // 2
+    mean, deviation = torch.empty_like(first[:, 0]), torch.empty_like(first[:, 0])
+    maps = torch.zeros_like(first)
+    # One place after the other, in buffers that stay in the cache.
+    for k in range(size):
+        frames_of_window = [ring[(k + o) % size] for o in range(-half, half + 1)]
+        torch.add(*frames_of_window[:2], out=mean)
+        for frame in frames_of_window[2:]:
+            mean.add_(frame)
+        mean.div_(window)
+        weight = (2 if k in (0, frames - 1) else 1) / window
+        for frame in frames_of_window:
+            torch.sub(frame, mean, out=deviation)
+            maps[:, min(k, size - k)].addcmul_(deviation, deviation, value=weight)
+    return maps
 
 
 def _check_window(name: str, window: int, frames: int, longest: int) -> None:
@@ -94,10 +105,13 @@ def _check_window(name: str, window: int, frames: int, longest: int) -> None:
 def temporal_curvature(prob: Tensor) -> Tensor:
     """Second temporal derivative of (B, T, H, W) maps (paper Eq. 6), signed.
 
-    Central differences inside, one-sided at the ends, applied twice.
+    Central differences inside, one-sided at the ends, applied twice. That is linear
+    in the frames, hence one product with a T x T matrix.
     """
-    slope = torch.gradient(prob, dim=1)[0]
-    return torch.gradient(slope, dim=1)[0]
+    identity = torch.eye(prob.shape[1], dtype=prob.dtype, device=prob.device)
+    (slope,) = torch.gradient(identity, dim=0)
+    (curvature,) = torch.gradient(slope, dim=0)
+    return torch.einsum('st,bthw->bshw', curvature, prob)
 
 
 @MODELS.register_module()
