@@ -15,9 +15,8 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from ssvad.datasets.clip_sampling import whole_video_clips
+from ssvad.datasets.frame_reader import iter_frames
 from ssvad.geometry import WHOLE_FRAME
-
-from .frames import iterate_frames
 
 
 class StreamedBlock(NamedTuple):
@@ -95,8 +94,8 @@ def stream_video(
         detector: Model in eval mode with a data preprocessor, whose ``'tensor'`` mode
             maps (B, C, T, H, W) to something with ``mask`` (B, T, H, W) logits and
             ``scores`` (B, K), e.g. ``MaskDetector`` or ``SemiDetector``.
-        video: Name for :func:`iterate_frames`, or frames (h, w, 3) uint8 RGB of one
-            size: an array (F, h, w, 3), a generator, a camera.
+        video: Path or address of a video, or frames (h, w, 3) uint8 RGB of one size:
+            an array (F, h, w, 3), a generator, a camera.
         transforms: What the test pipeline does to the frames between decoding and
             ``FormatShape``, e.g. ``[dict(type='CenterCrop', crop_size=224)]``;
             nothing random.
@@ -113,8 +112,8 @@ def stream_video(
         ValueError: If the detector is in train mode, a number is less than 1, there
             is no frame, frames differ in size, or a transform fails to give frames of
             the size it claims (a crop that does not fit).
-        VideoReadError: See :func:`iterate_frames`. Clips read before a damage that
-            waited for their forward are lost with it.
+        VideoReadError: As :func:`~ssvad.datasets.frame_reader.iter_frames`. Clips read
+            before a damage that waited for their forward are lost with it.
     """
     numbers = dict(
         clip_len=clip_len,
@@ -131,7 +130,8 @@ def stream_video(
         )
     name = 'video'
     if isinstance(video, (str, os.PathLike)):
-        name, video = os.fspath(video), iterate_frames(video)
+        name = os.fspath(video)
+        video = iter_frames(name, num_threads=0)
     transforms = [t if callable(t) else TRANSFORMS.build(t) for t in transforms]
     waiting = deque()
     clips = _cut(name, iter(video), transforms, clip_len, frame_interval, waiting)

@@ -1,6 +1,7 @@
 """Datasets, transforms and samplers; importing registers them."""
 
 from .clip_sampling import SampleTubeClip, SampleWholeVideo
+from .frame_cache import OpenFrameCache
 from .mixed_sampler import MixedSampler
 from .tube_dataset import TubeDataset
 from .tube_masks import AlignMask, DropLabels, TubesToMask
@@ -14,6 +15,7 @@ __all__ = [
     'CountFrames',
     'DropLabels',
     'MixedSampler',
+    'OpenFrameCache',
     'OpenVideo',
     'PairedViews',
     'SampleTubeClip',

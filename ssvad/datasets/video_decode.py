@@ -1,67 +1,15 @@
-"""Reading frames of a video file, with errors that name it."""
+"""The sampled frames of a video file for MMAction's ``DecordDecode``."""
 
 from __future__ import annotations
 
 import logging
-import os.path as osp
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
-
-class VideoReadError(ValueError):
-    """A video file cannot be read or is shorter than annotated."""
-
-
-def read_frames(
-    filename: str, frame_inds: np.ndarray, total_frames: int, num_threads: int = 1
-) -> np.ndarray:
-    """Decode some frames of a video with decord.
-
-    Args:
-        filename: Path of the video.
-        frame_inds: Frames to read, 0-based, in any order, repeats allowed.
-        total_frames: Length the annotation claims. The file may be longer, never
-            shorter.
-        num_threads: Threads of the decoder.
-
-    Returns:
-        ``(len(frame_inds), h, w, 3)`` uint8 RGB.
-
-    Raises:
-        VideoReadError: With the file name and the reason.
-    """
-    try:
-        import decord
-    except ImportError as error:
-        raise ImportError(
-            'reading videos needs decord: pip install decord (or its fork decord2)'
-        ) from error
-    if not osp.isfile(filename):
-        raise VideoReadError(f'{filename}: no such file')
-    try:
-        reader = decord.VideoReader(filename, num_threads=num_threads)
-        length = len(reader)
-    except (decord.DECORDError, RuntimeError) as error:
-        raise VideoReadError(f'{filename}: cannot open: {_reason(error)}') from error
-    if length < total_frames:
-        raise VideoReadError(
-            f'{filename}: the annotation has {total_frames} frames, the file only '
-            f'{length}; is it cut, or another version of the video?'
-        )
-    try:
-        return reader.get_batch(frame_inds).asnumpy()
-    except (decord.DECORDError, RuntimeError) as error:
-        raise VideoReadError(
-            f'{filename}: cannot decode frames {np.min(frame_inds)} to '
-            f'{np.max(frame_inds)}: {_reason(error)}'
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+from .frame_reader import VideoReadError, read_frames
 
 
 class DecodedFrames:
@@ -78,7 +26,7 @@ class DecodedFrames:
         """Check that the frames are those that were read."""
         if not np.array_equal(frame_inds, self.frame_inds):
             raise ValueError(
-                'frame_inds changed after OpenVideo: sample frames before it'
+                'frame_inds changed after the frames were read: sample before that'
             )
         return self
 
@@ -92,7 +40,7 @@ class OpenVideo(BaseTransform):
     """Read the sampled frames of a video file for ``DecordDecode``.
 
     Stands where MMAction has ``DecordInit``, but after the frames are sampled and
-    with a path for decord instead of the whole file in memory. Opening and decoding
+    from the path instead of a copy of the whole file in memory. Opening and decoding
     happen here, so that one rule holds for every unreadable file: an error that
     names it, or a skipped sample; never an empty clip.
 
@@ -126,15 +74,12 @@ class OpenVideo(BaseTransform):
     def transform(self, results: dict) -> dict | None:
         """Add a reader that holds the frames; None if the sample is skipped."""
         if 'frame_inds' not in results:
-            raise KeyError('OpenVideo needs frame_inds: sample frames before it')
+            raise KeyError(
+                f'{type(self).__name__} needs frame_inds: sample frames before it'
+            )
         frame_inds = np.asarray(results['frame_inds']).reshape(-1)
         try:
-            frames = read_frames(
-                results['filename'],
-                frame_inds,
-                results['total_frames'],
-                self.num_threads,
-            )
+            frames = self.read(results, frame_inds)
         except VideoReadError as error:
             if self.on_error == 'raise':
                 raise
@@ -148,6 +93,15 @@ class OpenVideo(BaseTransform):
             return None
         results['video_reader'] = DecodedFrames(frame_inds, frames)
         return results
+
+    def read(self, results: dict, frame_inds: np.ndarray) -> np.ndarray:
+        """The frames ``(n, h, w, 3)`` of one video."""
+        return read_frames(
+            results['filename'],
+            frame_inds,
+            results['total_frames'],
+            self.num_threads,
+        )
 
     def __repr__(self) -> str:
         return (

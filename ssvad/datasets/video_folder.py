@@ -17,7 +17,7 @@ from mmengine.utils import is_abs
 
 from ssvad.annotations import read_split
 
-from .video_decode import VideoReadError
+from .frame_reader import VideoReadError, count_frames
 
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
 
@@ -132,25 +132,6 @@ class VideoFolder(BaseActionDataset):
                 'video below the folder, without suffix'
             )
         return [dict(video_id=name, filename=videos[name]) for name in ids]
-
-
-def count_frames(filename: str) -> int:
-    """Number of frames in a video file; opens it and decodes nothing.
-
-    Raises:
-        VideoReadError: If it cannot be opened or has no frame.
-    """
-    # decord as for reading, because other libraries count a damaged file otherwise
-    import decord
-
-    try:
-        count = len(decord.VideoReader(filename, num_threads=1))
-    except (decord.DECORDError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise VideoReadError(f'{filename}: cannot open: {reason}') from error
-    if not count:
-        raise VideoReadError(f'{filename}: has no frames')
-    return count
 
 
 @TRANSFORMS.register_module()

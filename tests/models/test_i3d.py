@@ -94,3 +94,42 @@ def test_every_endpoint_can_be_the_last():
         for name in ENDPOINTS:
             out = I3D((name,), width=0.0625)(x)
             assert np.isfinite(out.numpy()).all(), name
+
+
+def run_training_pass(**kwargs):
+    """Output, gradients and statistics of one training pass."""
+    torch.manual_seed(0)
+    net = I3D(TAPS, width=0.125, **kwargs).double()
+    x = torch.rand(2, 3, 8, 32, 32, dtype=torch.float64, requires_grad=True)
+    taps = net(x)
+    sum(tap.square().sum() for tap in taps).backward()
+    gradients = [x.grad, *(p.grad for p in net.parameters())]
+    return [*taps, *gradients, *net.buffers()]
+
+
+def test_checkpointing_changes_neither_gradients_nor_statistics():
+    for ours, theirs in zip(run_training_pass(with_cp=True), run_training_pass()):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+def test_checkpointing_keeps_less():
+    kept = {}
+    for with_cp in (False, True):
+        net = I3D(TAPS, width=0.125, with_cp=with_cp)
+        sizes = []
+
+        def pack(tensor, sizes=sizes):
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            net(torch.rand(1, 3, 8, 32, 32))
+        kept[with_cp] = sum(sizes)
+    assert kept[True] < 0.5 * kept[False]
+
+
+def test_layout_of_channels_does_not_change_the_function():
+    for ours, theirs in zip(run_training_pass(channels_last=True), run_training_pass()):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+    taps = I3D(TAPS, width=0.125, channels_last=True)(torch.rand(1, 3, 8, 32, 32))
+    assert taps[0].is_contiguous(memory_format=torch.channels_last_3d)

@@ -231,7 +231,7 @@ def test_video_root_keeps_and_checks_what_exists(tmp_path, capsys):
         '1 videos missing, dropped: gone.mp4',
         '1 videos of another size, dropped: small.mp4',
         '2 videos of another length than annotated: long.mp4, short.mp4',
-        '1 videos that decord refuses, not checked: unread.mp4',
+        '1 unreadable videos, not checked: unread.mp4',
         '1 videos of the test list without annotation: Swim/x',
         '1 tubes that leave the video: Dive/short[0]',
     ):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from ssvad.datasets.frame_reader import VideoReadError, count_frames, iter_frames
+
 from .findings import Findings
 
 SUFFIXES = {'.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv'}
@@ -29,27 +31,23 @@ def usable_length(
         num_frames: Length that its annotation says, or None if it says none.
         findings: Gets why a video is not used, or not as long as annotated.
     """
-    from decord import DECORDError, VideoReader
-
     if not path.is_file():
         findings.add('videos missing, dropped', path.name)
         return None
     try:
-        reader = VideoReader(str(path), num_threads=1)
-        height, width = reader[0].shape[:2]
-    except (DECORDError, RuntimeError):
+        length = count_frames(str(path))
+        height, width = next(iter_frames(str(path))).shape[:2]
+    except VideoReadError:
         if num_frames is None:
-            findings.add(
-                'videos that decord refuses, of unknown length, dropped', path.name
-            )
+            findings.add('unreadable videos of unknown length, dropped', path.name)
         else:
-            findings.add('videos that decord refuses, not checked', path.name)
+            findings.add('unreadable videos, not checked', path.name)
         return num_frames
     if (width, height) != size:
         findings.add('videos of another size, dropped', path.name)
         return None
     if num_frames is None:
-        return len(reader)
-    if len(reader) != num_frames:
+        return length
+    if length != num_frames:
         findings.add('videos of another length than annotated', path.name)
-    return min(len(reader), num_frames)
+    return min(length, num_frames)

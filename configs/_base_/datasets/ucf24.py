@@ -7,7 +7,13 @@ source = dict(
     ann_file='annotations.json',
     data_prefix=dict(video='videos'),
 )
-decode = [dict(type='OpenVideo'), dict(type='DecordDecode')]
+# frames from tools/cache_frames.py instead of the videos, if SSVAD_FRAMES names them
+frames = '{{$SSVAD_FRAMES:none}}'
+cached = dict(type='OpenFrameCache', cache_dir=frames)
+decode = [
+    dict(type='OpenVideo') if frames == 'none' else cached,
+    dict(type='DecordDecode'),
+]
 labeled_clip = [
     dict(type='SampleTubeClip', clip_len=8, frame_interval=2),
     *decode,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 # Channels of the branches (b0, b1a, b1b, b2a, b2b, b3b).
 INCEPTION_CHANNELS = {
@@ -137,6 +139,21 @@ class InceptionBlock(nn.Module):
         return torch.cat(branches, dim=1)
 
 
+@contextlib.contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """Leave running statistics alone while a forward pass is computed again."""
+    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm3d)]
+    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, (momentum, count) in zip(norms, before):
+            norm.momentum = momentum
+            norm.num_batches_tracked.copy_(count)
+
+
 @MODELS.register_module()
 class I3D(BaseModule):
     """I3D trunk with feature taps; parameter names are those of pytorch-i3d.
@@ -155,6 +172,11 @@ class I3D(BaseModule):
         bn_momentum: Of the running statistics; 0.01 averages over some hundred
             iterations, too slow for short trainings from scratch.
         in_channels: Colours of the clip.
+        with_cp: Keep only the outputs of the endpoints for the backward pass and
+            compute the rest again, for less memory; the same gradients, and batch norm
+            counts each clip once.
+        channels_last: Lay activations out as (time, height, width, channel), which
+            suits tensor cores; no gain on a CPU.
         init_cfg: mmengine initialisation, e.g. ``dict(type='Pretrained', ...)``.
 
     Raises:
@@ -169,6 +191,8 @@ class I3D(BaseModule):
         width: float = 1.0,
         bn_momentum: float = 0.01,
         in_channels: int = 3,
+        with_cp: bool = False,
+        channels_last: bool = False,
         init_cfg: dict | None = None,
     ):
         super().__init__(init_cfg)
@@ -178,6 +202,8 @@ class I3D(BaseModule):
                 f'I3D out_endpoints: expected names from {ENDPOINTS}, '
                 f'got {tuple(out_endpoints)}'
             )
+        self.with_cp = with_cp
+        self.channels_last = channels_last
         self.out_endpoints = tuple(out_endpoints)
         last = max(ENDPOINTS.index(name) for name in out_endpoints)
         self.endpoints = ENDPOINTS[: last + 1]
@@ -225,9 +251,23 @@ class I3D(BaseModule):
             One map if one endpoint was asked for (as MMAction2's heads expect), else
             a tuple in network order, shallow to deep.
         """
+        if self.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last_3d)
         taps = {}
         for name in self.endpoints:
-            x = getattr(self, name)(x)
+            layer = getattr(self, name)
+            if self.with_cp and self.training and torch.is_grad_enabled():
+                x = checkpoint(
+                    layer,
+                    x,
+                    use_reentrant=False,
+                    context_fn=lambda layer=layer: (
+                        contextlib.nullcontext(),
+                        frozen_statistics(layer),
+                    ),
+                )
+            else:
+                x = layer(x)
             if name in self.out_endpoints:
                 taps[name] = x
         outputs = tuple(taps.values())

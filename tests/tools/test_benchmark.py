@@ -1,0 +1,71 @@
+"""The benchmark runs; what it measures is not asserted."""
+
+import importlib
+
+import pytest
+import torch
+
+from tests.helpers import TINY_DETECTOR
+
+
+@pytest.fixture
+def benchmark():
+    threads = torch.get_num_threads()
+    yield importlib.import_module('benchmark')
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize('part', ['step', 'inference', 'maps', 'growth', 'memory'])
+def test_every_part_prints_its_rows(benchmark, monkeypatch, capsys, part):
+    parts = importlib.import_module('benchmark_parts')
+
+    def called(args, clock):
+        calls = [lambda: torch.zeros(1), lambda: torch.ones(1)]
+        return [(part, *clock.medians(calls, args.repeats))]
+
+    assert callable(parts.PARTS[part])
+    monkeypatch.setitem(parts.PARTS, part, called)
+    benchmark.main(['--parts', part, '--repeats', '2', '--threads', '1'])
+    assert f'| {part} |' in capsys.readouterr().out
+
+
+def test_maps_are_those_of_both_implementations(benchmark, capsys):
+    benchmark.main(
+        ['--parts', 'maps', '--size', '16', '--repeats', '1', '--threads', '1']
+    )
+    rows = capsys.readouterr().out.splitlines()[-2:]
+    assert [row.split(' | ')[0] for row in rows] == [
+        '| attention map, variance',
+        '| attention map, gradient',
+    ]
+
+
+@pytest.mark.slow
+def test_both_implementations_train_and_detect(benchmark, capsys):
+    small = ['--size', '72', '--repeats', '1', '--threads', '1', '--batch', '2']
+    benchmark.main(['--parts', 'step', 'inference', 'memory', *small])
+    rows = [row for row in capsys.readouterr().out.splitlines() if 'step,' in row]
+    assert len(rows) == 4
+
+
+@pytest.mark.parametrize('attention', ['L2', 'variance', 'gradient', 'both'])
+def test_plain_and_fast_step_are_the_same_loss(attention):
+    """Else their times do not compare."""
+    parts = importlib.import_module('benchmark_parts')
+    config, options = parts.ATTENTIONS[attention]
+    losses = []
+    for implementation, released in (('plain', options), ('fast', None)):
+        torch.manual_seed(0)
+        head = dict(TINY_DETECTOR['head'], implementation=implementation)
+        method = dict(type='SemiSupConsistency', attention=config)
+        model = parts.MODELS.build(
+            dict(
+                type='SemiDetector',
+                detector=dict(TINY_DETECTOR, head=head),
+                method=method,
+            )
+        )
+        inputs, samples = parts.make_batch(2, 8, 32)
+        batch = inputs.double(), samples
+        losses.append(parts.total_loss(model.double(), batch, released).item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-10)

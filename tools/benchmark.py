@@ -1,0 +1,100 @@
+"""Plain and fast implementation side by side, as ratios.
+
+    python tools/benchmark.py                       # as docs/performance.md, minutes
+    python tools/benchmark.py --parts maps --size 64 --repeats 1
+    python tools/benchmark.py --device cuda --precision bfloat16
+
+``plain`` is the network layer by layer as published, with the consistency losses of the
+released code in NumPy; ``fast`` is what this package does by default. Both take turns
+in one process on the same inputs, and what counts is the ratio of the medians: other
+work on the machine makes both slower. Loading is measured by benchmark_data.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+import ssvad  # noqa: F401  (first: mends and registers)
+from benchmark_parts import PARTS, peak_memory
+
+
+class Clock:
+    """Seconds of a call, with the device's queue empty at both ends."""
+
+    def __init__(self, device: str, precision: str):
+        self.device = device
+        self.autocast = (
+            contextlib.nullcontext
+            if precision == 'float32'
+            else lambda: torch.autocast(device, getattr(torch, precision))
+        )
+
+    def seconds(self, call: Callable) -> float:
+        """Time one call."""
+        self._wait()
+        start = time.perf_counter()
+        with self.autocast():
+            call()
+        self._wait()
+        return time.perf_counter() - start
+
+    def medians(self, calls: list[Callable], repeats: int) -> list[float]:
+        """Median seconds of calls that take turns; a first round does not count."""
+        rounds = [[self.seconds(call) for call in calls] for _ in range(repeats + 1)]
+        return [statistics.median(times) for times in zip(*rounds[1:])]
+
+    def _wait(self) -> None:
+        if self.device == 'cuda':
+            torch.cuda.synchronize()
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Plain and fast implementation side by side.',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument('--parts', nargs='+', choices=PARTS, default=list(PARTS))
+    parser.add_argument('--batch', type=int, default=2, help='clips, half labelled')
+    parser.add_argument('--frames', type=int, default=8)
+    parser.add_argument('--size', type=int, default=224, help='rows and columns')
+    parser.add_argument('--repeats', type=int, default=3)
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    parser.add_argument(
+        '--precision', choices=('float32', 'bfloat16', 'float16'), default='float32'
+    )
+    parser.add_argument('--threads', type=int, default=torch.get_num_threads())
+    parser.add_argument('--peak-memory-of', help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def main(argv=None) -> None:
+    """Run the tool."""
+    args = parse_args(argv)
+    logging.disable(logging.WARNING)
+    torch.set_num_threads(args.threads)
+    clock = Clock(args.device, args.precision)
+    if args.peak_memory_of:
+        print(peak_memory(args, clock, args.peak_memory_of))
+        return
+    print(
+        f'{args.batch} clips of {args.frames} x {args.size} x {args.size}, '
+        f'{args.device}, {args.precision}, {args.threads} threads, '
+        f'torch {torch.__version__}, medians of {args.repeats}\n'
+    )
+    print('| what | plain | fast | plain / fast |\n|---|---|---|---|', flush=True)
+    for part in args.parts:
+        for name, plain, fast in PARTS[part](args, clock):
+            ratio = '' if part == 'growth' else f'{plain / fast:.2f}'
+            print(f'| {name} | {plain:.3g} | {fast:.3g} | {ratio} |', flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,220 @@
+"""What benchmark.py measures: networks, batches and one function for each part.
+
+A part takes the command line and a clock and returns rows (name, plain, fast).
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from ssvad.geometry import ViewGeometry
+from ssvad.models.folding import fold_batch_norm
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARK = Path(__file__).with_name('benchmark.py')
+sys.path.insert(0, str(ROOT))
+
+from tests import oracle_step as released  # noqa: E402
+
+ATTENTIONS = {
+    'L2': (None, {}),
+    'variance': (dict(type='CyclicVariance', both_directions=True), dict(bv=True)),
+    'gradient': (
+        dict(type='GradientSmoothness', signed=True, batch_mean=True),
+        dict(gv=True),
+    ),
+}
+ATTENTIONS['both'] = (
+    [ATTENTIONS['variance'][0], ATTENTIONS['gradient'][0]],
+    dict(bv=True, gv=True),
+)
+
+
+def build(
+    implementation: str, attention=None, num_classes: int = 24
+) -> torch.nn.Module:
+    """The full-size network with a method, in one implementation."""
+    init_default_scope('mmaction')
+    cfg = Config.fromfile(ROOT / 'configs/ucf24_semi_var.py').model
+    cfg.detector.head.update(implementation=implementation, num_classes=num_classes)
+    cfg.detector.backbone.pop('init_cfg')
+    cfg.method.attention = attention
+    torch.manual_seed(0)
+    return MODELS.build(cfg)
+
+
+def make_batch(clips: int, frames: int, size: int) -> tuple[torch.Tensor, list]:
+    """Labelled and unlabelled clips 1:1, each with its mirror image."""
+    generator = torch.manual_seed(0)
+    shape = (clips, 3, frames, size, size)
+    base = torch.rand(shape, generator=generator)
+    samples = []
+    for index in range(clips):
+        sample = ActionDataSample()
+        if index % 2 == 0:
+            sample.set_gt_label(index % 3)
+            mask = torch.zeros(frames, size, size, dtype=torch.uint8)
+            mask[:, size // 4 : size // 2, size // 4 : size // 2] = 1
+            sample.set_field(mask, 'gt_mask')
+        views = dict(base=ViewGeometry(), flip=ViewGeometry(hflip=True))
+        sample.set_metainfo(dict(views=views))
+        samples.append(sample)
+    return torch.stack([base, base.flip(-1)], 1), samples
+
+
+def total_loss(model, batch, options=None) -> torch.Tensor:
+    """Loss of a step; with ``options`` the consistency is the released NumPy one."""
+    inputs, samples = batch
+    if options is None:
+        return sum(model(inputs, samples, mode='loss').values())
+    step = model._step(inputs, samples)
+    losses = sum(step.supervised_losses('base').values())
+    first, second = (step.student(view).mask[:, None] for view in ('base', 'flip'))
+    return losses + 0.1 * released.consistency(
+        first, second, released.Options(**options), ramp=1.0
+    )
+
+
+def train_step(model, batch, options=None) -> Callable:
+    """A forward and backward pass, ready to be called."""
+
+    def call() -> None:
+        total_loss(model, batch, options).backward()
+        model.zero_grad()
+
+    return call
+
+
+def to_device(batch, device: str) -> tuple[torch.Tensor, list]:
+    """Move a batch."""
+    inputs, samples = batch
+    return inputs.to(device), [sample.to(device) for sample in samples]
+
+
+def train_steps(args, clock) -> list[tuple]:
+    """Train step for each attention."""
+    batch = to_device(make_batch(args.batch, args.frames, args.size), args.device)
+    rows = []
+    for name, (attention, options) in ATTENTIONS.items():
+        plain = build('plain', attention).to(args.device)
+        fast = build('fast', attention).to(args.device)
+        # the released NumPy maps exist on the CPU only
+        released_options = options if args.device == 'cpu' else None
+        calls = [train_step(plain, batch, released_options), train_step(fast, batch)]
+        rows.append((f'train step, {name}', *clock.medians(calls, args.repeats)))
+    return rows
+
+
+def inference(args, clock) -> list[tuple]:
+    """One clip through the detector."""
+    plain = build('plain').detector.eval().to(args.device)
+    fast = fold_batch_norm(build('fast').detector.eval()).to(args.device)
+    clip = make_batch(1, args.frames, args.size)[0][:, 0].to(args.device)
+
+    def run(model):
+        with torch.inference_mode():
+            model(clip)
+
+    calls = [lambda: run(plain), lambda: run(fast)]
+    return [('inference, one clip', *clock.medians(calls, args.repeats))]
+
+
+def maps(args, clock) -> list[tuple]:
+    """Attention maps of a batch of logits."""
+    torch.manual_seed(0)
+    first, second = torch.randn(2, args.batch, args.frames, args.size, args.size).to(
+        args.device
+    )
+    arrays = first.cpu().numpy(), second.cpu().numpy()
+
+    def variance():  # the released code computes both directions
+        for a, b in (arrays, [x[:, ::-1] for x in arrays]):
+            released.ring_variance(a, b[:, ::-1], 5, False)
+
+    plain = {
+        'variance': variance,
+        'gradient': lambda: released.gradient_map(arrays[0], (None, None)),
+    }
+    rows = []
+    for name, call in plain.items():
+        attention = MODELS.build(ATTENTIONS[name][0])
+        calls = [call, lambda a=attention: a(first, second)]
+        rows.append((f'attention map, {name}', *clock.medians(calls, args.repeats)))
+    return rows
+
+
+def peak_memory(args, clock, implementation: str) -> float:
+    """Highest memory of one train step, in GB; of a fresh process on a CPU."""
+    attention, options = ATTENTIONS['both']
+    model = build(implementation, attention).to(args.device)
+    batch = to_device(make_batch(args.batch, args.frames, args.size), args.device)
+    if args.device == 'cuda':
+        torch.cuda.reset_peak_memory_stats()
+    plain = implementation == 'plain' and args.device == 'cpu'
+    with clock.autocast():
+        train_step(model, batch, options if plain else None)()
+    if args.device == 'cuda':
+        return torch.cuda.max_memory_allocated() / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def memory(args, clock) -> list[tuple]:
+    """Peak memory of a train step with both attentions."""
+    peaks = []
+    for implementation in ('plain', 'fast'):
+        command = [sys.executable, str(BENCHMARK), '--peak-memory-of', implementation]
+        for name in ('batch', 'frames', 'size', 'device', 'precision', 'threads'):
+            command += [f'--{name}', str(getattr(args, name))]
+        output = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks.append(float(output.stdout.split()[-1]))
+    return [('peak memory of a train step (GB)', *peaks)]
+
+
+def growth(args, clock) -> list[tuple]:
+    """Slope of log time over log size, for one factor at a time, at half the size."""
+    base = dict(clips=2, frames=8, size=max(72, args.size // 16 * 8))
+    grids = {
+        'batch': [dict(base, clips=n) for n in (2, 4, 8)],
+        'frames': [dict(base, frames=n) for n in (8, 16, 32)],
+        'pixels': [dict(base, size=base['size'] + 8 * n) for n in (0, 3, 6)],
+    }
+    values = {
+        'batch': [grid['clips'] for grid in grids['batch']],
+        'frames': [grid['frames'] for grid in grids['frames']],
+        'pixels': [grid['size'] ** 2 for grid in grids['pixels']],
+        'classes': (12, 24, 48),
+    }
+    attention = ATTENTIONS['both'][0]
+    rows = []
+    for name, sizes in values.items():
+        slopes = []
+        for implementation in ('plain', 'fast'):
+            models = [build(implementation, attention).to(args.device)] * 3
+            shapes = grids.get(name, [base] * 3)
+            if name == 'classes':
+                models = [build(implementation, attention, n) for n in sizes]
+                models = [model.to(args.device) for model in models]
+            calls = [
+                train_step(model, to_device(make_batch(**shape), args.device))
+                for model, shape in zip(models, shapes)
+            ]
+            times = clock.medians(calls, args.repeats)
+            slopes.append(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+        rows.append((f'growth with {name} (exponent)', *slopes))
+    return rows
+
+
+PARTS = dict(
+    step=train_steps, inference=inference, maps=maps, memory=memory, growth=growth
+)
