@@ -26,7 +26,7 @@ setup(
     packages=find_packages(include=['ssvad', 'ssvad.*']),
     python_requires='>=3.9',
     install_requires=[
-        'av>=10',
+        'av>=14.1',
         'decord>=0.6',
         # mmaction2 1.2 imports it and does not declare it
         'importlib_metadata',

@@ -138,14 +138,16 @@ def maps(args, clock) -> list[tuple]:
     )
     arrays = first.cpu().numpy(), second.cpu().numpy()
 
-    def variance():  # the released code computes both directions
-        for a, b in (arrays, [x[:, ::-1] for x in arrays]):
-            released.ring_variance(a, b[:, ::-1], 5, False)
+    def variance():  # as released: clip by clip, both directions, kept in float64
+        for a, b in zip(*arrays):
+            for x, y in ((a, b), (a[::-1], b[::-1])):
+                released.ring_variance(x[None], y[None, ::-1], 5, False).astype(float)
 
-    plain = {
-        'variance': variance,
-        'gradient': lambda: released.gradient_map(arrays[0], (None, None)),
-    }
+    def gradient():
+        for a in arrays[0]:
+            released.gradient_map(a[None], (None, None)).astype(float)
+
+    plain = {'variance': variance, 'gradient': gradient}
     rows = []
     for name, call in plain.items():
         attention = MODELS.build(ATTENTIONS[name][0])

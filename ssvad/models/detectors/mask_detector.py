@@ -12,6 +12,8 @@ from torch import Tensor
 
 from ssvad.ramps import train_progress
 
+from .crop_average import average_crops
+
 
 @MODELS.register_module()
 class MaskDetector(BaseModel):
@@ -141,21 +143,42 @@ class MaskDetector(BaseModel):
         """Infer whole videos clip by clip.
 
         Args:
-            inputs: (B, M, C, T, H, W).
+            inputs: (B, M, C, T, H, W). With V crops of each clip (B, V*M, ...), crop
+                after crop.
             data_samples: B samples with ``total_frames`` (F), ``frame_inds`` and
-                ``frame_valid`` (M*T,) as :class:`SampleWholeVideo` writes them.
+                ``frame_valid`` (M*T,) as :class:`SampleWholeVideo` writes them; with
+                crops also ``crop_quadruple`` and ``crop_quadruples`` (V, 4), see
+                :class:`CoverCrops`: masks are averaged on the frame that the crops
+                cover, class scores over the crops.
 
         Returns:
             The samples with ``pred_mask`` (F, H, W) float probability in frame order,
             ``pred_clip_scores`` (M, K), ``pred_score`` (K,), their mean, and
             ``pred_label`` (1,).
+
+        Raises:
+            ValueError: If there are not as many frames as ``frame_inds``.
         """
         for clips, sample in zip(inputs, data_samples):
             outputs = [
                 self.detect(part) for part in clips.split(self.clips_per_forward)
             ]
-            prob = torch.cat([out.mask for out in outputs]).sigmoid().flatten(0, 1)
+            prob = torch.cat([out.mask for out in outputs]).sigmoid()
             scores = torch.cat([out.scores for out in outputs])
+            crops = sample.get('crop_quadruples', [sample.get('crop_quadruple')])
+            if prob.shape[:2].numel() != len(crops) * len(sample.frame_inds):
+                raise ValueError(
+                    f'{prob.shape[0]} clips of {prob.shape[1]} frames came for '
+                    f'{len(sample.frame_inds)} frame_inds in {len(crops)} crops; after '
+                    "CoverCrops, 'crop_quadruples' must be among the meta_keys of "
+                    'PackActionInputs'
+                )
+            if len(crops) > 1:
+                scores = scores.unflatten(0, (len(crops), -1)).mean(0)
+                prob = prob.unflatten(0, (len(crops), -1)).flatten(1, 2)
+                prob = average_crops(prob, crops, sample.crop_quadruple)
+            else:
+                prob = prob.flatten(0, 1)
             valid = torch.as_tensor(sample.frame_valid, device=prob.device)
             index = torch.as_tensor(sample.frame_inds, device=prob.device)
             mask = prob.new_zeros((sample.total_frames, *prob.shape[1:]))

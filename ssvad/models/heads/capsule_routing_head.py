@@ -171,16 +171,42 @@ class CapsuleRoutingHead(BaseModule):
         capsules = activation.unflatten(0, (batch, frames)).movedim(1, 2)
         scores = capsules.mean((2, 3, 4))
 
-        gate = class_gate(scores, labels, open_unlabeled)
-        gate = gate.repeat_interleave(frames, dim=0)[:, :, None, None, None]
-        x = F.relu(self.upsample1((poses * gate).flatten(1, 2)))
-        x = torch.cat([x, F.relu(self.lateral1(deep))], dim=1)
+        if labels is None and self.implementation == 'fast':
+            best = scores.argmax(-1).repeat_interleave(frames)
+            x = self._upsample_one_class(poses, best)
+        else:
+            gate = class_gate(scores, labels, open_unlabeled)
+            gate = gate.repeat_interleave(frames, dim=0)[:, :, None, None, None]
+            x = self.upsample1((poses * gate).flatten(1, 2))
+        x = self._join(x, self.lateral1(deep))
         x = x.unflatten(0, (batch, frames)).movedim(1, 2)  # (B, C, t, h, w)
-        x = F.relu(self.upsample2(x))
-        x = torch.cat([x, F.relu(self.lateral2(middle))], dim=1)
-        x = F.relu(self.upsample3(x))
-        x = torch.cat([x, F.relu(self.lateral3(shallow))], dim=1)
+        x = self._join(self.upsample2(x), self.lateral2(middle))
+        x = self._join(self.upsample3(x), self.lateral3(shallow))
         return DetOutput(self._decode_tail(x), scores, capsules)
+
+    def _upsample_one_class(self, poses: Tensor, classes: Tensor) -> Tensor:
+        """What ``upsample1`` makes of one class's poses, all others being zero.
+
+        Args:
+            poses: (N, K, P, h, w).
+            classes: (N,) int64.
+        """
+        layer, rows = self.upsample1, torch.arange(len(poses), device=poses.device)
+        weight = layer.weight.unflatten(0, (self.num_classes, -1))[classes]
+        x = F.conv_transpose2d(
+            poses[rows, classes].flatten(0, 1)[None],
+            weight.flatten(0, 1),
+            layer.bias.repeat(len(poses)),
+            groups=len(poses),
+        )
+        return x[0].unflatten(0, (len(poses), -1))
+
+    def _join(self, upsampled: Tensor, lateral: Tensor) -> Tensor:
+        """Rectify both maps and stack their channels."""
+        if self.implementation == 'plain':
+            return torch.cat([F.relu(upsampled), F.relu(lateral)], dim=1)
+        # one map to keep for the backward pass instead of three
+        return F.relu(torch.cat([upsampled, lateral], dim=1), inplace=True)
 
     def _decode_tail(self, x: Tensor) -> Tensor:
         """Map (B, C, T/2, H/2, W/2) to mask logits (B, T, H, W)."""

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 def unit_range(maps: Tensor) -> Tensor:
     """Scale each clip of (B, T, H, W) to [0, 1] by its minimum and maximum."""
-    maps = maps - maps.amin((1, 2, 3), keepdim=True)
-    return maps / (maps.amax((1, 2, 3), keepdim=True) + 1e-7)
+    lowest = maps.amin((1, 2, 3), keepdim=True)
+    span = maps.amax((1, 2, 3), keepdim=True) - lowest
+    return (maps - lowest).div_(span + 1e-7)
 
 
 def read_out(logits: Tensor, on: str) -> Tensor:
@@ -76,22 +77,31 @@ def cyclic_variance(first: Tensor, second: Tensor, window: int) -> Tensor:
     frames = first.shape[1]
     size = 2 * frames - 2
     _check_window('cyclic_variance', window, frames, size)
-    ring = [*first.unbind(1), *second.unbind(1)[-2:0:-1]]
+    # Running sums of x and x^2 need few passes over memory. Around a pixel's mean on
+    # the ring their difference is as accurate as the definition.
+    centre = first.sum(1).add_(second[:, 1:-1].sum(1)).div_(size)
+    ring = first.new_empty(size, *centre.shape).unbind()
+    squares = first.new_empty(size, *centre.shape).unbind()
+    places = [*first.unbind(1), *second.unbind(1)[-2:0:-1]]
+    for place, value, square in zip(places, ring, squares):
+        torch.sub(place, centre, out=value)
+        torch.mul(value, value, out=square)
     half = window // 2
-    mean, deviation = torch.empty_like(first[:, 0]), torch.empty_like(first[:, 0])
+    total, power = ring[-half].clone(), squares[-half].clone()
+    for k in range(1 - half, half + 1):
+        total.add_(ring[k])
+        power.add_(squares[k])
     maps = torch.zeros_like(first)
-    # One place after the other, in buffers that stay in the cache.
+    by_frame = maps.unbind(1)
     for k in range(size):
-        frames_of_window = [ring[(k + o) % size] for o in range(-half, half + 1)]
-        torch.add(*frames_of_window[:2], out=mean)
-        for frame in frames_of_window[2:]:
-            mean.add_(frame)
-        mean.div_(window)
-        weight = (2 if k in (0, frames - 1) else 1) / window
-        for frame in frames_of_window:
-            torch.sub(frame, mean, out=deviation)
-            maps[:, min(k, size - k)].addcmul_(deviation, deviation, value=weight)
-    return maps
+        twice = 2 if k in (0, frames - 1) else 1
+        target = by_frame[min(k, size - k)]
+        target.add_(power, alpha=twice / window)
+        target.addcmul_(total, total, value=-twice / window**2)
+        entering, leaving = (k + half + 1) % size, k - half
+        total.add_(ring[entering]).sub_(ring[leaving])
+        power.add_(squares[entering]).sub_(squares[leaving])
+    return maps.clamp_(min=0)
 
 
 def _check_window(name: str, window: int, frames: int, longest: int) -> None:
@@ -111,7 +121,7 @@ def temporal_curvature(prob: Tensor) -> Tensor:
     identity = torch.eye(prob.shape[1], dtype=prob.dtype, device=prob.device)
     (slope,) = torch.gradient(identity, dim=0)
     (curvature,) = torch.gradient(slope, dim=0)
-    return torch.einsum('st,bthw->bshw', curvature, prob)
+    return (curvature @ prob.flatten(2)).view_as(prob)
 
 
 @MODELS.register_module()
