@@ -27,7 +27,8 @@ CONFIGS = sorted(
 )
 SEMI = [name for name in CONFIGS if '_semi_' in name]
 README = (FOLDER / 'README.md').read_text('utf-8').replace('\\\n', ' ')
-BLOCKS = '\n'.join(re.findall(r'```bash\n(.*?)```', README, re.DOTALL))
+PERFORMANCE = (ROOT / 'docs/performance.md').read_text('utf-8').replace('\\\n', ' ')
+BLOCKS = '\n'.join(re.findall(r'```bash\n(.*?)```', README + PERFORMANCE, re.DOTALL))
 TRAINING = re.findall(r'^(.*python tools/train\.py .*)$', BLOCKS, re.M)
 SPLITTING = re.findall(r'^python tools/make_split\.py (.*)$', BLOCKS, re.M)
 # lambda_2 and lambda_1 of Eq. 8 after the attention and its share

@@ -45,23 +45,22 @@ ENDPOINTS = (
 Triple = Sequence[int]
 
 
-def pad_same(x: Tensor, kernel: Triple, stride: Triple) -> tuple[Tensor, list[int]]:
-    """Zero-pad ``(..., T, H, W)`` as TensorFlow's SAME does: the odd pixel goes last.
+def same_pads(x: Tensor, kernel: Triple, stride: Triple) -> list[tuple[int, int]]:
+    """Zeros before and after T, H and W as TensorFlow's SAME wants: the odd one last.
 
     Strided windows make the padding depend on the size of the input, so it cannot be
-    an attribute of the convolution.
-
-    Returns:
-        The input, copied and padded only if an axis gets more at its end than at its
-        front, and the padding that is left to the layer, (time, height, width).
+    an attribute of the layer.
     """
     pads = []
     for size, k, s in zip(x.shape[-3:], kernel, stride):
         total = max(k - s, 0) if size % s == 0 else max(k - size % s, 0)
         pads.append((total // 2, total - total // 2))
-    if all(front == back for front, back in pads):
-        return x, [front for front, _ in pads]
-    return F.pad(x, [n for pair in reversed(pads) for n in pair]), [0, 0, 0]
+    return pads
+
+
+def pad(x: Tensor, pads: Sequence[tuple[int, int]]) -> Tensor:
+    """Copy (..., T, H, W) with zeros around it."""
+    return F.pad(x, [n for pair in reversed(pads) for n in pair])
 
 
 class Unit3D(nn.Module):
@@ -79,7 +78,10 @@ class Unit3D(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, T, H, W) to ceil(size / stride) in each of T, H, W."""
         conv = self.conv3d
-        x, padding = pad_same(x, conv.kernel_size, conv.stride)
+        pads = same_pads(x, conv.kernel_size, conv.stride)
+        padding = [front for front, _ in pads]
+        if any(front != back for front, back in pads):
+            x, padding = pad(x, pads), 0
         x = F.conv3d(x, conv.weight, conv.bias, conv.stride, padding)
         return F.relu(self.bn(x), inplace=True)
 
@@ -105,12 +107,15 @@ class SameMaxPool3d(nn.MaxPool3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, T, H, W) to ceil(size / stride) in each of T, H, W."""
-        x, padding = pad_same(x, self.kernel_size, self.stride)
-        if torch.is_grad_enabled() or x.is_cuda:
-            return F.max_pool3d(x, self.kernel_size, self.stride, padding)
-        if any(padding):
-            x = F.pad(x, [n for n in reversed(padding) for _ in range(2)])
-        return shifted_max_pool3d(x, self.kernel_size, self.stride)
+        pads = same_pads(x, self.kernel_size, self.stride)
+        if not torch.is_grad_enabled() and not x.is_cuda:
+            return shifted_max_pool3d(pad(x, pads), self.kernel_size, self.stride)
+        # A last window that reaches beyond the end needs no copy with zeros, unless
+        # windows go by single steps.
+        if any(front != back and s == 1 for (front, back), s in zip(pads, self.stride)):
+            x, pads = pad(x, pads), [(0, 0)] * 3
+        padding = [front for front, _ in pads]
+        return F.max_pool3d(x, self.kernel_size, self.stride, padding, ceil_mode=True)
 
 
 class InceptionBlock(nn.Module):

@@ -10,9 +10,8 @@ from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from ssvad.geometry import average_crops
 from ssvad.ramps import train_progress
-
-from .crop_average import average_crops
 
 
 @MODELS.register_module()
@@ -165,20 +164,20 @@ class MaskDetector(BaseModel):
             ]
             prob = torch.cat([out.mask for out in outputs]).sigmoid()
             scores = torch.cat([out.scores for out in outputs])
-            crops = sample.get('crop_quadruples', [sample.get('crop_quadruple')])
+            crops = sample.get('crop_quadruples', (None,))
             if prob.shape[:2].numel() != len(crops) * len(sample.frame_inds):
                 raise ValueError(
                     f'{prob.shape[0]} clips of {prob.shape[1]} frames came for '
-                    f'{len(sample.frame_inds)} frame_inds in {len(crops)} crops; after '
-                    "CoverCrops, 'crop_quadruples' must be among the meta_keys of "
-                    'PackActionInputs'
+                    f'{len(sample.frame_inds)} frame_inds in {len(crops)} crop(s); '
+                    "after CoverCrops, 'crop_quadruples' must be among the meta_keys "
+                    'of PackActionInputs'
                 )
+            scores = scores.unflatten(0, (len(crops), -1)).mean(0)
+            prob = prob.unflatten(0, (len(crops), -1)).flatten(1, 2)
             if len(crops) > 1:
-                scores = scores.unflatten(0, (len(crops), -1)).mean(0)
-                prob = prob.unflatten(0, (len(crops), -1)).flatten(1, 2)
                 prob = average_crops(prob, crops, sample.crop_quadruple)
             else:
-                prob = prob.flatten(0, 1)
+                prob = prob[0]
             valid = torch.as_tensor(sample.frame_valid, device=prob.device)
             index = torch.as_tensor(sample.frame_inds, device=prob.device)
             mask = prob.new_zeros((sample.total_frames, *prob.shape[1:]))

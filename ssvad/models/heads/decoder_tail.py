@@ -142,7 +142,7 @@ class _PutTaps(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor, ...]:
         x, *kernels = ctx.saved_tensors
-        grad_x = torch.empty_like(x)
+        grad_x = torch.empty_like(x, memory_format=torch.contiguous_format)
         grad_kernels = [
             torch.empty_like(k, memory_format=torch.contiguous_format) for k in kernels
         ]
@@ -151,12 +151,14 @@ class _PutTaps(torch.autograd.Function):
             taps = kernel[b].to(x.dtype).flatten(1)
             windows, kept = _canvas(clip, kernel, grad.dtype)
             kept.copy_(_on_face(grad[b], face)).mul_((-1) ** sum(face))
-            columns = torch.stack([w.flatten() for w in windows]).to(x.dtype)
-            part = (taps @ columns).view(clip.shape)
+            columns = x.new_empty(len(windows), clip[0].numel())
+            for column, window in zip(columns, windows):
+                column.view(window.shape).copy_(window)
             if any(face):
+                part = (taps @ columns).view(clip.shape)
                 _on_face(grad_x[b], face).add_(part)
             else:
-                grad_x[b] = part
+                torch.mm(taps, columns, out=grad_x[b].flatten(1))
             target = grad_kernels[FACES.index(face)][b]
             target.copy_((clip.flatten(1) @ columns.t()).view_as(target))
         return grad_x, *grad_kernels
