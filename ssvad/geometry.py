@@ -99,6 +99,73 @@ def to_view(maps: Tensor, views: Sequence[ViewGeometry]) -> Tensor:
     return _flip(maps, views)
 
 
+def crop_places(
+    size: tuple[int, int], crops: Sequence[Sequence[float]], whole: Sequence[float]
+) -> tuple[tuple[int, int], list[tuple[slice, slice]]]:
+    """Where maps of crops lie in a map of the frame that they are parts of.
+
+    Args:
+        size: Rows and columns of a crop's map.
+        crops: ``(V, 4)`` ``(x, y, w, h)`` of the crops as fractions of the source
+            frame, all of one size.
+        whole: ``(4,)`` the same of the frame; the crops lie inside it, on whole
+            pixels.
+
+    Returns:
+        Rows and columns of the frame's map, in the scale of the crops, and the rows
+        and columns of each crop in it.
+
+    Raises:
+        ValueError: If the crops differ in size or leave the frame.
+    """
+    crops = torch.as_tensor(crops, dtype=torch.float64).reshape(-1, 4)
+    whole = torch.as_tensor(whole, dtype=torch.float64)
+    if (crops[:, 2:] - crops[:1, 2:]).abs().max() > 1e-6:
+        raise ValueError(
+            f'expected crops (x, y, w, h) of one size, got {crops.tolist()}'
+        )
+    height, width = size
+    scale = torch.tensor([width, height]) / crops[0, 2:]
+    columns, rows = (whole[2:] * scale).round().int().tolist()
+    places = []
+    corners = ((crops[:, :2] - whole[:2]) * scale).round().int()
+    for left, top in corners.tolist():
+        if not (0 <= left <= columns - width and 0 <= top <= rows - height):
+            raise ValueError(
+                f'a crop of {width}x{height} at {left}, {top} leaves the frame of '
+                f'{columns}x{rows} (width x height) with the geometry {whole.tolist()}'
+            )
+        places.append((slice(top, top + height), slice(left, left + width)))
+    return (rows, columns), places
+
+
+def average_crops(
+    maps: Tensor, crops: Sequence[Sequence[float]], whole: Sequence[float]
+) -> Tensor:
+    """Put maps of crops where they belong; where several lie, their mean counts.
+
+    Args:
+        maps: ``(V, N, H, W)`` floating point, N maps of each of V crops.
+        crops: See :func:`crop_places`.
+        whole: See :func:`crop_places`.
+
+    Returns:
+        ``(N, H', W')`` of the whole frame, 0 where no crop lies.
+
+    Raises:
+        ValueError: If there are not as many crops as maps, or they do not fit.
+    """
+    size, places = crop_places(tuple(maps.shape[2:]), crops, whole)
+    if len(places) != len(maps):
+        raise ValueError(f'{len(maps)} maps came for {len(places)} crops')
+    total = maps.new_zeros((maps.shape[1], *size))
+    count = maps.new_zeros(size)
+    for part, (rows, columns) in zip(maps, places):
+        total[:, rows, columns] += part
+        count[rows, columns] += 1
+    return total / count.clamp(min=1)
+
+
 def _check(maps: Tensor, views: Sequence[ViewGeometry]) -> None:
     if not maps.is_floating_point():
         raise TypeError(f'maps must be floating point, got {maps.dtype}')

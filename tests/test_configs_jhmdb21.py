@@ -149,8 +149,8 @@ def test_one_protocol_measures_on_masks_the_other_on_boxes(whole_video):
     masks = torch.from_numpy(squeezed(masks)[:, centre, centre])
     record, values = predict(sample, masks)
     areas = masks.sum((1, 2)).tolist()
-    assert record['capsule']['counts']['gt_area'].tolist() == areas
-    assert record['capsule']['counts']['inter'].tolist() == areas
+    assert record['capsule'][0]['counts']['gt_area'].tolist() == areas
+    assert record['capsule'][0]['counts']['inter'].tolist() == areas
     assert values['capsule_v_mAP@0.50-0.95'] == 100
 
     full = torch.zeros_like(masks)
@@ -159,7 +159,7 @@ def test_one_protocol_measures_on_masks_the_other_on_boxes(whole_video):
         frame[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = 1
     assert (masks.sum((1, 2)) / full.sum((1, 2))).max() < 0.5
     record, values = predict(sample, full)
-    assert record['capsule']['counts']['gt_area'].tolist() == areas
+    assert record['capsule'][0]['counts']['gt_area'].tolist() == areas
     assert values['capsule_f_mAP@0.20'] == 100 and values['capsule_f_mAP@0.50'] == 0
     assert values['frame_mAP@0.50'] == values['video_mAP@0.50'] == 100
     (truth,) = record['standard']['gt_tracks']

@@ -5,6 +5,7 @@ A part takes the command line and a clock and returns rows (name, plain, fast).
 
 from __future__ import annotations
 
+import functools
 import resource
 import subprocess
 import sys
@@ -120,14 +121,15 @@ def inference(args, clock) -> list[tuple]:
     """One clip through the detector."""
     plain = build('plain').detector.eval().to(args.device)
     fast = fold_batch_norm(build('fast').detector.eval()).to(args.device)
-    clip = make_batch(1, args.frames, args.size)[0][:, 0].to(args.device)
-
-    def run(model):
-        with torch.inference_mode():
-            model(clip)
-
-    calls = [lambda: run(plain), lambda: run(fast)]
-    return [('inference, one clip', *clock.medians(calls, args.repeats))]
+    rows = []
+    for name, count in (('one clip', 1), ('four clips at a time', 4)):
+        clips = make_batch(count, args.frames, args.size)[0][:, 0].to(args.device)
+        calls = [
+            torch.inference_mode()(functools.partial(model, clips))
+            for model in (plain, fast)
+        ]
+        rows.append((f'inference, {name}', *clock.medians(calls, args.repeats)))
+    return rows
 
 
 def maps(args, clock) -> list[tuple]:

@@ -1,6 +1,7 @@
 """Datasets, transforms and samplers; importing registers them."""
 
 from .clip_sampling import SampleTubeClip, SampleWholeVideo
+from .cover_crops import CoverCrops
 from .frame_cache import OpenFrameCache
 from .mixed_sampler import MixedSampler
 from .tube_dataset import TubeDataset
@@ -13,6 +14,7 @@ from .worker_seed import seed_worker
 __all__ = [
     'AlignMask',
     'CountFrames',
+    'CoverCrops',
     'DropLabels',
     'MixedSampler',
     'OpenFrameCache',

@@ -1,5 +1,6 @@
-"""Evaluation of whole videos: capsule-protocol recall and standard f-/v-mAP."""
+"""Evaluation of whole videos: capsule-protocol recall, standard f-/v-mAP, J&F."""
 
 from .frame_video_map import FrameVideoMAP
+from .vos_metric import VOSMetric
 
-__all__ = ['FrameVideoMAP']
+__all__ = ['FrameVideoMAP', 'VOSMetric']

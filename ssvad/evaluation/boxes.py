@@ -17,10 +17,15 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     a = np.asarray(a, np.float64)
     b = np.asarray(b, np.float64)
-    overlap = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    inter = overlap.clip(min=0).prod(axis=-1)
-    area_a = (a[..., 2:] - a[..., :2]).prod(axis=-1)
-    area_b = (b[..., 2:] - b[..., :2]).prod(axis=-1)
+    # sides one by one: reductions over an axis of two cost ten times as much
+    width, height = (
+        np.minimum(a[..., k + 2], b[..., k + 2]) - np.maximum(a[..., k], b[..., k])
+        for k in (0, 1)
+    )
+    inter = np.maximum(width, 0) * np.maximum(height, 0)
+    area_a, area_b = (
+        (box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1]) for box in (a, b)
+    )
     union = area_a + area_b - inter
     return np.divide(inter, union, out=np.zeros_like(union), where=union > 0)
 
@@ -38,3 +43,21 @@ def inclusive_to_half_open(boxes: np.ndarray) -> np.ndarray:
         (..., 4) float64 boxes xyxy, right and bottom exclusive.
     """
     return np.asarray(boxes, np.float64) + np.array([0.0, 0.0, 1.0, 1.0])
+
+
+def as_measured(boxes: np.ndarray, pixel: str) -> np.ndarray:
+    """Boxes with the size that a convention gives them, for :func:`box_iou`.
+
+    Args:
+        boxes: (..., 4) boxes xyxy, absolute pixels, right and bottom exclusive.
+        pixel: 'inclusive' leaves them, 'exclusive' takes away the last row and column,
+            see `Convention`.
+
+    Returns:
+        (..., 4) float64 boxes; those below one pixel become empty.
+    """
+    boxes = np.asarray(boxes, np.float64)
+    if pixel == 'inclusive':
+        return boxes
+    corner = boxes[..., :2]
+    return np.concatenate([corner, np.maximum(boxes[..., 2:] - 1, corner)], axis=-1)

@@ -39,11 +39,13 @@ class CapsuleVideo(NamedTuple):
         label: class index of the video.
         predicted: class index predicted from the kept clips, see `kept_clip_class`.
         counts: pixels per frame.
+        weight: of this ground truth, less than 1 where a video has several.
     """
 
     label: int
     predicted: int
     counts: FrameCounts
+    weight: float = 1.0
 
 
 class CapsuleRecall(NamedTuple):
@@ -52,8 +54,8 @@ class CapsuleRecall(NamedTuple):
     Attributes:
         frame_recall: (K, 20) share of annotated frames per class, NaN if absent.
         video_recall: (K, 20) share of videos per class, NaN if absent.
-        num_frames: (K,) scored frames per class.
-        num_videos: (K,) scored videos per class.
+        num_frames: (K,) float64, scored frames per class, weighted.
+        num_videos: (K,) float64, scored videos per class, weighted.
         accuracy: share of scored videos with the right class; 0 without videos.
     """
 
@@ -69,30 +71,29 @@ def count_frames(pred: np.ndarray, gt: np.ndarray) -> FrameCounts:
 
     Args:
         pred: (F, H, W) bool, predicted foreground.
-        gt: (F, H, W) bool, annotated foreground (union of the actors).
+        gt: (F, H, W) bool, annotated foreground.
     """
+    # counted frame by frame: over axes NumPy counts by summing, ten times slower
     return FrameCounts(
         *(
-            np.count_nonzero(mask, axis=(1, 2)).astype(np.int32)
+            np.array([np.count_nonzero(frame) for frame in mask], np.int32)
             for mask in (pred & gt, pred, gt)
         )
     )
 
 
-def kept_clip_class(clip_scores: np.ndarray, kept: np.ndarray) -> int:
+def kept_clip_class(kept_scores: np.ndarray, num_kept: int) -> int:
     """Class of a video from the clips that contain ground truth.
 
     Args:
-        clip_scores: (M, K) class activations of the clips.
-        kept: (M,) bool, True for clips with ground truth; the protocol drops the
-            others before inference.
+        kept_scores: (K,) sum of the class activations of these clips; the protocol
+            drops the others before inference.
+        num_kept: number of these clips.
 
     Returns:
         Class index, or -1 if no clip is kept (the video is not scored).
     """
-    if not kept.any():
-        return -1
-    return int(clip_scores[kept].mean(axis=0, dtype=np.float64).argmax())
+    return int((kept_scores / num_kept).argmax()) if num_kept else -1
 
 
 def capsule_recall(videos: Sequence[CapsuleVideo], num_classes: int) -> CapsuleRecall:
@@ -106,7 +107,7 @@ def capsule_recall(videos: Sequence[CapsuleVideo], num_classes: int) -> CapsuleR
         videos: one entry per video.
         num_classes: K.
     """
-    labels, right, inter, union = [], [], [], []
+    labels, weights, right, inter, union = [], [], [], [], []
     for video in videos:
         scored = video.counts.gt_area > 0
         if scored.any():
@@ -114,28 +115,30 @@ def capsule_recall(videos: Sequence[CapsuleVideo], num_classes: int) -> CapsuleR
                 count[scored].astype(np.int64) for count in video.counts
             )
             labels.append(video.label)
+            weights.append(video.weight)
             right.append(video.predicted == video.label)
             inter.append(shared)
             union.append(pred + gt - shared)
-    labels = np.array(labels, int)
+    labels, weights = np.array(labels, int), np.array(weights, float)
     video_iou = np.array([i.sum() / u.sum() for i, u in zip(inter, union)], float)
     frame_iou = np.concatenate([i / u for i, u in zip(inter, union)] or [np.zeros(0)])
-    frame_labels = np.repeat(labels, np.array([len(i) for i in inter], int))
-    num_frames = np.bincount(frame_labels, minlength=num_classes)
-    num_videos = np.bincount(labels, minlength=num_classes)
-    return CapsuleRecall(
-        _share_of_hits(frame_iou, frame_labels, num_frames),
-        _share_of_hits(video_iou, labels, num_videos),
-        num_frames,
-        num_videos,
-        float(np.mean(right)) if right else 0.0,
+    length = np.array([len(i) for i in inter], int)
+    frames = _share_of_hits(
+        frame_iou, np.repeat(labels, length), np.repeat(weights, length), num_classes
     )
+    whole = _share_of_hits(video_iou, labels, weights, num_classes)
+    accuracy = float(np.average(right, weights=weights)) if right else 0.0
+    return CapsuleRecall(frames[0], whole[0], frames[1], whole[1], accuracy)
 
 
 def _share_of_hits(
-    iou: np.ndarray, labels: np.ndarray, totals: np.ndarray
-) -> np.ndarray:
-    hits = np.zeros((len(totals), len(THRESHOLDS)), np.int64)
-    np.add.at(hits, labels, iou[:, None] >= THRESHOLDS)
+    iou: np.ndarray, labels: np.ndarray, weights: np.ndarray, num_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted share of hits (K, 20) and total weight (K,) of every class."""
+    totals = np.bincount(labels, weights, num_classes)
+    hits = np.stack(
+        [np.bincount(labels, weights * (iou >= t), num_classes) for t in THRESHOLDS],
+        axis=1,
+    )
     with np.errstate(invalid='ignore'):
-        return hits / totals[:, None]
+        return hits / totals[:, None], totals

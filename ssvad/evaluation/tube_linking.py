@@ -32,6 +32,7 @@ def link_boxes(
     max_gap: int = 5,
     min_len: int = 15,
     topk: int = 10,
+    min_end_score: float | None = None,
 ) -> list[Track]:
     """Greedy online linking of one video's boxes, whatever their class.
 
@@ -50,12 +51,42 @@ def link_boxes(
             can flicker with period 2 and values below 2 cut tracks to pieces.
         min_len: shortest track kept, in frames, filled ones included.
         topk: best boxes of a frame that take part.
+        min_end_score: a finished track is shortened until it begins and ends with
+            boxes of at least this score, weaker ones inside stay; None keeps its
+            extent. With masks the score is the mean probability inside the box, which
+            is the only sign of an action's begin and end.
 
     Returns:
         Tracks sorted by their first frame; score = mean score of the linked boxes.
     """
-    frames, scores = np.asarray(frames, np.int64), np.asarray(scores, np.float64)
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    frames, boxes, scores = _arrays(frames, boxes, scores)
+    linked = link_members(
+        *(frames, boxes, scores, iou_thr, max_gap, min_len, topk, min_end_score)
+    )
+    return [
+        # a plain sum in order of time: NumPy's own would round differently
+        Track(*fill_gaps(frames[m], boxes[m]), float(sum(scores[m]) / len(m)))
+        for m in linked
+    ]
+
+
+def link_members(
+    frames: np.ndarray,
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    iou_thr: float = 0.3,
+    max_gap: int = 5,
+    min_len: int = 15,
+    topk: int = 10,
+    min_end_score: float | None = None,
+) -> list[np.ndarray]:
+    """Which boxes `link_boxes` makes its tracks of; the same arguments.
+
+    Returns:
+        For each track, sorted by their first frame, (L,) int indices of its boxes in
+        order of time.
+    """
+    frames, boxes, scores = _arrays(frames, boxes, scores)
     by_frame = np.lexsort((-scores, frames))
     _, begins = np.unique(frames[by_frame], return_index=True)
     done: list[_OpenTrack] = []
@@ -71,13 +102,40 @@ def link_boxes(
                 chosen = free.pop(int(overlap.argmax()))
                 track.add(chosen, scores[chosen])
         alive += [_OpenTrack(index, scores[index]) for index in free]
-    tracks = [_fill_gaps(t, frames, boxes) for t in done + alive]
-    tracks = [track for track in tracks if len(track.boxes) >= min_len]
-    return sorted(tracks, key=lambda track: track.start)
+    linked = [np.array(track.members) for track in done + alive]
+    if min_end_score is not None:
+        linked = [_without_weak_ends(m, scores[m] >= min_end_score) for m in linked]
+    linked = [
+        m for m in linked if len(m) and frames[m[-1]] - frames[m[0]] + 1 >= min_len
+    ]
+    return sorted(linked, key=lambda m: frames[m[0]])
 
 
-def _fill_gaps(track: _OpenTrack, frames: np.ndarray, boxes: np.ndarray) -> Track:
-    known = frames[track.members]
-    every = np.arange(known[0], known[-1] + 1)
-    sides = [np.interp(every, known, side) for side in boxes[track.members].T]
-    return Track(int(known[0]), np.stack(sides, axis=1), float(track.mean_score))
+def fill_gaps(frames: np.ndarray, boxes: np.ndarray) -> tuple[int, np.ndarray]:
+    """Give every frame between the first and the last a box, linearly interpolated.
+
+    Args:
+        frames: (n,) int, ascending, n >= 1.
+        boxes: (n, 4).
+
+    Returns:
+        The first frame and (L, 4) float64 boxes, L = last - first frame + 1.
+    """
+    every = np.arange(frames[0], frames[-1] + 1)
+    sides = [np.interp(every, frames, side) for side in boxes.T]
+    return int(frames[0]), np.stack(sides, axis=1)
+
+
+def _without_weak_ends(members: np.ndarray, strong: np.ndarray) -> np.ndarray:
+    if not strong.any():
+        return members[:0]
+    first, last = np.flatnonzero(strong)[[0, -1]]
+    return members[first : last + 1]
+
+
+def _arrays(frames, boxes, scores) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return (
+        np.asarray(frames, np.int64),
+        np.asarray(boxes, np.float64).reshape(-1, 4),
+        np.asarray(scores, np.float64),
+    )

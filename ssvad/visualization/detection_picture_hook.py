@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from mmengine.utils import mkdir_or_exist
 
 from ssvad.evaluation.mask_to_boxes import mask_to_boxes
+from ssvad.geometry import crop_places
 from ssvad.video_io import write_video
 
 from . import draw
@@ -25,6 +26,22 @@ def frames_of_clips(
     frames = clips.transpose(0, 2, 3, 4, 1).reshape(-1, *clips.shape[-2:], 3)
     order = np.argsort(frame_inds[frame_valid], kind='stable')
     return frames[frame_valid][order]
+
+
+def join_crops(clips: np.ndarray, crops: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Put V crops of M clips, (V*M, C, T, H, W), together: (M, C, T, H', W').
+
+    Args:
+        clips: Crop after crop.
+        crops: (V, 4), see ``ssvad.geometry.crop_places``.
+        whole: (4,) of the frame that they cover.
+    """
+    size, places = crop_places(clips.shape[-2:], crops, whole)
+    parts = clips.reshape(len(crops), -1, *clips.shape[1:])
+    joined = np.zeros((*parts.shape[1:-2], *size), clips.dtype)
+    for part, (rows, columns) in zip(parts, places):
+        joined[..., rows, columns] = part
+    return joined
 
 
 def draw_detection(
@@ -96,7 +113,10 @@ class DetectionPictureHook(Hook):
 
     def _draw(self, clips, sample, classes: Sequence[str], folder: str) -> None:
         inds, valid = np.asarray(sample.frame_inds), np.asarray(sample.frame_valid)
-        frames = frames_of_clips(clips.cpu().numpy(), inds, valid)
+        clips = clips.cpu().numpy()
+        if 'crop_quadruples' in sample:
+            clips = join_crops(clips, sample.crop_quadruples, sample.crop_quadruple)
+        frames = frames_of_clips(clips, inds, valid)
         truth = np.zeros(frames.shape[:3], bool)
         truth[inds[valid]] = sample.gt_mask.cpu().numpy()[valid] > 0
         actual = classes[int(sample.gt_label)] if 'gt_label' in sample else 'no action'

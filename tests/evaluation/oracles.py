@@ -97,7 +97,8 @@ def soft_nms_scores(boxes, scores, iou, iou_thr=0.6):
         if best not in suppressed:
             for other in ranked[k + 1 :]:
                 overlap = iou(boxes[best], boxes[other])
-                if overlap > iou_thr:
+                # once: what is suppressed takes no further part
+                if overlap > iou_thr and other not in suppressed:
                     lowered[other] *= 1 - overlap
                     suppressed.add(other)
     return lowered

@@ -98,6 +98,34 @@ def noisy_videos(num, seed=0):
     return samples
 
 
+def tied_videos(num):
+    """Equal scores in all videos: only a fixed order makes results repeatable."""
+    samples = noisy_videos(num)
+    for sample in samples:
+        sample['pred_clip_scores'] = torch.full_like(sample['pred_clip_scores'], 0.5)
+        sample['pred_mask'] = (sample['pred_mask'] > 0).float()
+    return samples
+
+
+def split_into_clips(sample):
+    """The samples of the clips of a whole video, in clip order."""
+    clips = []
+    for k, scores in enumerate(sample['pred_clip_scores']):
+        part = slice(8 * k, 8 * (k + 1))
+        frames = sample['frame_inds'][part]
+        clip = dict(
+            sample,
+            clip_id=k,
+            frame_inds=frames,
+            frame_valid=sample['frame_valid'][part],
+            gt_mask=sample['gt_mask'][part],
+            pred_mask=sample['pred_mask'][frames],
+            pred_clip_scores=scores[None],
+        )
+        clips.append(clip)
+    return clips
+
+
 def make_metric(classes=CLASSES, **kwargs):
     metric = METRICS.build(dict(type='FrameVideoMAP', **kwargs))
     metric.dataset_meta = dict(classes=classes)

@@ -7,6 +7,7 @@ from ssvad.evaluation.average_precision import (
     average_precision,
     mean_over_present,
     per_class_ap,
+    precision_recall,
 )
 
 hit_lists = st.lists(st.booleans(), max_size=30)
@@ -42,8 +43,33 @@ def test_needs_ground_truth():
 
 def test_classes_without_ground_truth_are_nan_and_left_out():
     per_class = per_class_ap(
-        np.array([True, False, True]), np.array([0, 1, 0]), np.array([2, 0, 3])
+        np.array([[True, False, True], [False, False, True]]),
+        np.array([0, 1, 0]),
+        np.array([2, 0, 3]),
     )
-    np.testing.assert_equal(per_class, [1.0, np.nan, 0.0])
-    assert mean_over_present(per_class) == 0.5
+    np.testing.assert_equal(per_class, [[1.0, np.nan, 0.0], [0.125, np.nan, 0.0]])
+    assert mean_over_present(per_class[0]) == 0.5
     assert mean_over_present(np.array([np.nan, np.nan])) == 0.0
+
+
+@pytest.mark.parametrize(
+    ('hits', 'num_gt', 'expected'),
+    [
+        ([], 2, 0.0),
+        ([1, 1], 2, 1.0),
+        ([0, 1], 1, 0.5),
+        # the best precision at recall 1/3 or beyond is 1, at 2/3 it is 3/4
+        ([1, 0, 1, 1], 4, 1 / 4 + 3 / 4 / 2),
+    ],
+)
+def test_voc_takes_the_best_precision_from_each_recall_on(hits, num_gt, expected):
+    ap = average_precision(np.array(hits, bool), num_gt, kind='voc')
+    assert ap == pytest.approx(expected)
+
+
+@given(hit_lists, st.integers(1, 5))
+def test_voc_is_never_below_the_trapezoids_between_right_detections(hits, extra_gt):
+    num_gt = sum(hits) + extra_gt
+    voc = average_precision(np.array(hits, bool), num_gt, kind='voc')
+    precision, recall = precision_recall(np.array(hits, bool), num_gt)
+    assert recall[-1] >= voc >= np.sum(np.diff(recall) * precision[1:]) - 1e-12

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssvad.evaluation.boxes import box_iou, inclusive_to_half_open
+from ssvad.evaluation.boxes import as_measured, box_iou, inclusive_to_half_open
 from tests.evaluation.oracles import inclusive_iou
 
 spans = st.tuples(st.integers(0, 30), st.integers(0, 30)).map(sorted)
@@ -31,3 +31,12 @@ def test_iou_broadcasts_over_leading_axes():
     boxes = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]])
     expected = [[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 1]]
     np.testing.assert_allclose(box_iou(boxes[:, None], boxes), expected)
+
+
+def test_exclusive_pixels_take_away_the_last_row_and_column():
+    boxes = np.array([[2, 3, 12, 8], [0, 0, 0.5, 20.0]])
+    assert as_measured(boxes, 'inclusive').tolist() == boxes.tolist()
+    measured = as_measured(boxes, 'exclusive')
+    assert measured.tolist() == [[2, 3, 11, 7], [0, 0, 0, 19]]
+    # what is below a pixel is empty, not of negative size
+    assert box_iou(measured[1], measured[1]) == 0

@@ -21,7 +21,8 @@ EXACT = dict(rtol=0, atol=1e-12)
 def capsule_video(label, pred, gt, clip_scores):
     inds, valid = whole_video_clips(len(gt))
     clips = (gt.any(axis=(1, 2))[inds] & valid).reshape(len(clip_scores), -1)
-    predicted = kept_clip_class(clip_scores, clips.any(axis=1))
+    kept = clip_scores[clips.any(axis=1)]
+    predicted = kept_clip_class(kept.sum(axis=0, dtype=np.float64), len(kept))
     return CapsuleVideo(label, predicted, count_frames(pred, gt))
 
 

@@ -1,25 +1,25 @@
 import json
 import math
 import pickle
-from itertools import zip_longest
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from mmengine.structures import BaseDataElement
 
+from ssvad.evaluation.error_analysis import ERROR_TYPES
 from tests.evaluation.oracles import capsule_protocol
 from tests.evaluation.samples import (
     CLASSES,
     evaluate,
     make_metric,
     make_sample,
+    moving_tube,
     noisy_videos,
+    split_into_clips,
     two_actors,
 )
 
@@ -40,11 +40,13 @@ STANDARD_KEYS = {
     'stad/video_mAP@0.50-0.95',
     'stad/video_acc',
 }
+ERROR_KEYS = {f'stad/frame_err_{kind}' for kind in ERROR_TYPES}
+ZEROS = dict.fromkeys(CAPSULE_KEYS | STANDARD_KEYS | ERROR_KEYS, 0.0)
 
 
 def test_keys_and_values_are_plain_percentages():
     metrics = evaluate(noisy_videos(8))
-    assert set(metrics) == CAPSULE_KEYS | STANDARD_KEYS
+    assert set(metrics) == CAPSULE_KEYS | STANDARD_KEYS | ERROR_KEYS
     assert all(type(value) is float for value in metrics.values())
     assert all(0 <= value <= 100 for value in metrics.values())
     # a test on results that are all 0 or all 100 would not see much
@@ -56,19 +58,20 @@ def test_keys_and_values_are_plain_percentages():
 def test_perfect_masks_of_two_actors_give_100_in_both_protocols():
     samples = [two_actors('a', 1), two_actors('b', 0), make_sample('empty', [], None)]
     metrics = evaluate(samples)
-    assert metrics == pytest.approx(dict.fromkeys(CAPSULE_KEYS | STANDARD_KEYS, 100))
+    perfect = dict.fromkeys(CAPSULE_KEYS | STANDARD_KEYS, 100)
+    assert metrics == pytest.approx({**ZEROS, **perfect})
 
 
 def test_empty_prediction_gives_0_without_nan():
     empty = np.zeros((43, 48, 48), np.float32)
     metrics = evaluate([two_actors(pred_mask=empty, scores=np.zeros((6, 3)))])
-    assert metrics == dict.fromkeys(CAPSULE_KEYS | STANDARD_KEYS, 0.0)
+    assert metrics == {**ZEROS, 'stad/frame_err_missed': 100}
 
 
 @pytest.mark.parametrize('samples', [[], [make_sample('empty', [], None)]])
 def test_no_ground_truth_at_all_gives_0_without_nan(samples):
     metrics = evaluate(samples)
-    assert metrics == dict.fromkeys(CAPSULE_KEYS | STANDARD_KEYS, 0.0)
+    assert metrics == ZEROS
 
 
 def test_diverged_network_gives_numbers():
@@ -108,6 +111,22 @@ def test_second_best_class_is_reported_too():
     assert strict['stad/frame_mAP@0.50'] == 0
 
 
+def test_class_of_the_clip_follows_an_action_that_changes():
+    # class 0 in the first 16 frames, class 1 in the next 16
+    tubes = [moving_tube(32, 16 * k, 16, x=4, y=9) for k in (0, 1)]
+    scores = np.repeat(np.array([[0.9, 0.1, 0], [0.2, 0.8, 0]]), 2, axis=0)
+    sample = make_sample('change', tubes, 0, num_frames=32, scores=scores)
+    sample['tube_labels'] = np.array([0, 1])
+    for samples in [sample], split_into_clips(sample)[::-1]:
+        by_clip = evaluate(samples, class_score='clip')
+        assert by_clip['stad/frame_mAP@0.50'] == 100
+    by_video = evaluate([sample])
+    assert by_video['stad/frame_mAP@0.50'] < 80
+    # where all clips agree the two are the same
+    same = two_actors(scores=np.tile([0.3, 0.6, 0.1], (6, 1)))
+    assert evaluate([same], class_score='clip') == pytest.approx(evaluate([same]))
+
+
 def test_short_tracks_need_a_smaller_min_len():
     samples = [two_actors()]
     assert evaluate(samples, linker=dict(min_len=26))['stad/video_mAP@0.20'] == 0
@@ -115,8 +134,11 @@ def test_short_tracks_need_a_smaller_min_len():
     assert evaluate(samples, linker=dict(min_len=20))['stad/video_mAP@0.20'] == 100
 
 
-@pytest.mark.parametrize(('tube_nms', 'expected'), [(0.3, 0), (None, 25)])
-def test_tube_nms_reaches_the_tubes(tube_nms, expected):
+@pytest.mark.parametrize(
+    ('convention', 'expected'),
+    [('act', 0), (dict(tube_nms=None), 25), ('multisports', 50), ('yowo', 0)],
+)
+def test_convention_reaches_the_tubes(convention, expected):
     # a ring as large as the actor and, scored higher, a blob of IoU 0.44 inside it
     tube = np.tile(np.float32([4, 4, 34, 34]), (40, 1))
     mask = np.zeros((40, 48, 48), np.float32)
@@ -124,7 +146,7 @@ def test_tube_nms_reaches_the_tubes(tube_nms, expected):
     mask[:, 6:32, 6:32] = 0
     mask[:, 9:29, 9:29] = 0.9
     sample = make_sample('ring', [tube], 0, pred_mask=mask)
-    metrics = evaluate([sample], tube_nms=tube_nms)
+    metrics = evaluate([sample], convention=convention)
     assert metrics['stad/video_mAP@0.75'] == expected
 
 
@@ -187,51 +209,6 @@ def test_records_hold_neither_tensors_nor_tuples():
     walk(metric.results)
 
 
-def tied_videos(num):
-    """Equal scores in all videos: only a fixed order makes results repeatable."""
-    samples = noisy_videos(num)
-    for sample in samples:
-        sample['pred_clip_scores'] = torch.full_like(sample['pred_clip_scores'], 0.5)
-        sample['pred_mask'] = (sample['pred_mask'] > 0).float()
-    return samples
-
-
-def evaluate_on_ranks(samples, num_ranks, monkeypatch, truncate=True):
-    """BaseMetric.evaluate with the default sampler's shares of several ranks."""
-    size = len(samples)
-    total = math.ceil(size / num_ranks) * num_ranks
-    padded = (list(range(size)) * 2)[:total]
-    parts = []
-    for rank in range(num_ranks):
-        metric = make_metric()
-        metric.process(None, [samples[i] for i in padded[rank::num_ranks]])
-        parts.append(pickle.loads(pickle.dumps(metric.results, protocol=2)))
-    merged = [r for row in zip_longest(*parts) for r in row if r is not None]
-    assert len(merged) == total
-    monkeypatch.setattr(
-        'mmengine.evaluator.metric.collect_results',
-        lambda results, size, device, **kwargs: merged[:size] if truncate else merged,
-    )
-    return make_metric().evaluate(size)
-
-
-@pytest.mark.parametrize('num_ranks', [1, 2, 3])
-@pytest.mark.parametrize('truncate', [True, False])
-def test_number_of_ranks_does_not_matter(num_ranks, truncate, monkeypatch):
-    samples = tied_videos(7)
-    expected = evaluate(samples)
-    ranks = evaluate_on_ranks(samples, num_ranks, monkeypatch, truncate)
-    assert ranks == expected
-
-
-@pytest.mark.parametrize('make_videos', [noisy_videos, tied_videos])
-@settings(max_examples=10)
-@given(order=st.permutations(range(8)))
-def test_order_of_videos_does_not_matter(make_videos, order):
-    samples = make_videos(8)
-    assert evaluate([samples[i] for i in order]) == evaluate(samples)
-
-
 def test_evaluator_passes_data_elements_through():
     sample = two_actors()
     data = {k: v for k, v in sample.items() if isinstance(v, torch.Tensor)}
@@ -249,7 +226,8 @@ def test_save_best_guesses_that_greater_is_better(key):
 
 
 @pytest.mark.parametrize(
-    ('protocol', 'keys'), [('capsule', CAPSULE_KEYS), ('standard', STANDARD_KEYS)]
+    ('protocol', 'keys'),
+    [('capsule', CAPSULE_KEYS), ('standard', STANDARD_KEYS | ERROR_KEYS)],
 )
 def test_one_protocol_needs_only_its_own_fields(protocol, keys):
     sample = two_actors()
@@ -276,6 +254,8 @@ def test_log_and_file_keep_the_tables_apart(tmp_path, caplog):
     assert 'frame_mAP@0.50' not in capsule.replace('capsule_f_mAP', '')
     assert 'capsule_' not in standard
     assert 'annotation policy: union of all actors' in capsule
+    assert 'convention: act (frame_pixel=inclusive' in standard
+    assert 'errors at IoU 0.50, sum 100: AP 100.00, localisation 0.00' in standard
     for text, facts in (
         (capsule, ['videos: 2', 'videos scored: 1',
                    'frames: 83', 'frames scored: 32']),
@@ -287,4 +267,8 @@ def test_log_and_file_keep_the_tables_apart(tmp_path, caplog):
     report = json.loads(path.read_text())
     assert report['standard']['per_class']['frame_mAP@0.50'] == [None, 100, None]
     assert report['capsule']['per_class']['frames'] == [0, 32, 0]
+    for name in ('capsule', 'standard'):
+        header, *rows = (tmp_path / f'report_{name}.csv').read_text().splitlines()
+        assert header.split(',') == list(report[name]['per_class'])
+        assert [row.split(',')[0] for row in rows] == list(CLASSES)
     assert not set(report['capsule']['metrics']) & set(report['standard']['metrics'])

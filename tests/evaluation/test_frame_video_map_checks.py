@@ -15,6 +15,11 @@ from tests.evaluation.samples import evaluate, make_metric, two_actors
         (dict(linker=dict(iou=0.3)), TypeError, "'iou'"),
         (dict(mask_to_box=dict(area=3)), TypeError, "'area'"),
         (dict(frame_thrs=(50,)), ValueError, 'thresholds in'),
+        (dict(class_score='frame'), ValueError, "'video' or 'clip', got 'frame'"),
+        (dict(error_thr=50), ValueError, 'thresholds in'),
+        (dict(annotation='one'), ValueError, "expected one of .*got 'one'"),
+        (dict(convention='coco'), ValueError, "got 'coco'"),
+        (dict(convention=dict(iou=1)), ValueError, "no field"),
         (dict(capsule_thrs=(0.33,)), ValueError, 'none of those computed'),
     ],
 )  # fmt: skip
@@ -28,8 +33,8 @@ def test_wrong_settings_are_refused_at_once(kwargs, error, message):
     [
         ('total_frames', 44, r"video 'two': expected pred_mask \(44, H, W\)"),
         ('pred_clip_scores', torch.zeros(3), r'pred_clip_scores \(M, K\)'),
-        ('tube_labels', np.array([1, 7]), r'labels \[1, 1, 7\] are not among the 3'),
-        ('gt_label', torch.tensor([-2]), 'are not among'),
+        ('tube_labels', np.array([1, 7]), r'labels \[1, 7\] are not among the 3'),
+        ('gt_label', torch.tensor([-2]), r'labels \[-2, 1\] are not among'),
     ],
 )
 def test_wrong_samples_are_refused(name, value, message):

@@ -70,3 +70,20 @@ def test_resized_full_frame_is_scaled_back(sx, sy):
     box = np.array([[2, 3, 10, 7.0]])
     back = to_source_pixels(box, (16, 12), (0, 0, 1, 1), (16 * sy, 12 * sx))
     assert back == pytest.approx(box * [sx, sy, sx, sy])
+
+
+def test_connectivity_can_be_four():
+    mask = np.eye(6, dtype=np.float32)[None]
+    assert len(mask_to_boxes(mask, min_area=1, connectivity=4).frame) == 6
+    with pytest.raises(ValueError, match='4 or 8, got 6'):
+        mask_to_boxes(mask, connectivity=6)
+
+
+@given(st.integers(0, 20), st.integers(0, 30))
+def test_position_in_the_frame_does_not_matter(dy, dx):
+    patch = np.random.default_rng(0).random((1, 9, 12), np.float32)
+    mask = np.zeros((1, 29, 42), np.float32)
+    mask[:, dy : dy + 9, dx : dx + 12] = patch
+    moved, still = mask_to_boxes(mask, 0.4, 1), mask_to_boxes(patch, 0.4, 1)
+    np.testing.assert_array_equal(moved.boxes, still.boxes + [dx, dy, dx, dy])
+    np.testing.assert_array_equal(moved.prob, still.prob)

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from ssvad.evaluation.tubes import Track, nms_tubes, tube_iou
+from ssvad.evaluation import tubes as module
+from ssvad.evaluation.boxes import box_iou
+from ssvad.evaluation.tubes import Track, nms_tubes, tube_iou, tube_ious
 from tests.evaluation import golden
 
 
@@ -39,3 +41,29 @@ def test_nms_keeps_the_better_of_each_cluster_and_exact_ties():
     kept = nms_tubes(tubes[:2] + tubes[3:], 0.3)
     assert [tube.score for tube in kept] == [0.5, 0.4, 0.1]
     assert [tube.score for tube in nms_tubes(tubes, 0.3)] == [0.9, 0.1]
+
+
+def test_groups_suppress_only_themselves():
+    tubes = [track(0, 10, score=score) for score in (0.3, 0.9, 0.5, 0.7)]
+    kept = nms_tubes(tubes, 0.3, groups=np.array([0, 1, 1, 0]))
+    assert [tube.score for tube in kept] == [0.9, 0.7]
+
+
+@pytest.mark.parametrize('chunk', [1, 30, 10**6])
+def test_memory_is_bounded_without_changing_anything(chunk, monkeypatch):
+    gt, det = golden.gt_tubes()[:20], golden.det_tubes()[:20]
+    i, j = (index.ravel() for index in np.indices((len(gt), len(det))))
+    one_by_one = [tube_iou(gt[a], det[b]) for a, b in zip(i, j)]
+    assert sum(value > 0 for value in one_by_one) > 20
+    monkeypatch.setattr(module, 'CHUNK', chunk)
+    np.testing.assert_array_equal(tube_ious(gt, det, i, j), one_by_one)
+
+
+def test_overlap_equals_the_definition():
+    a, b = golden.gt_tubes()[3], golden.det_tubes()[4]
+    b = b._replace(start=a.start + 5, boxes=a.boxes[2:] + [1, 0, 3, 2])
+    shared = range(b.start, a.start + len(a.boxes))
+    ious = [box_iou(a.boxes[f - a.start], b.boxes[f - b.start]) for f in shared]
+    union = b.start + len(b.boxes) - a.start
+    expected = np.mean(ious) * len(ious) / union
+    assert tube_iou(a, b) == pytest.approx(expected, rel=1e-12)

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ssvad.evaluation.conventions import get_convention
 from ssvad.evaluation.video_ap import video_ap
 from tests.evaluation import golden
 
@@ -12,7 +13,8 @@ NMS = {'videoAP ready-made tubes (tube NMS 0.3)': 0.3,
 
 
 def golden_ap(gt, det, nms_iou=0.3):
-    return video_ap(gt, det, golden.NUM_CLASSES, golden.VIDEO_THRS, nms_iou)
+    convention = get_convention('act', tube_nms=nms_iou)
+    return video_ap(gt, det, golden.NUM_CLASSES, golden.VIDEO_THRS, convention)
 
 
 @pytest.mark.parametrize('key', NMS)
@@ -32,8 +34,8 @@ def test_edge_cases(case, key):
     expected = case['expected per class AP (percent)'].get(f'ACT/MOC videoAP ({key})')
     gt, det = (golden.edge_tubes(case, kind) for kind in ('gt', 'tubes'))
     num_classes = len(case['classes'])
-    nms_iou = 0.3 if '0.3' in key else None
-    ap = 100 * video_ap(gt, det, num_classes, [case['th']], nms_iou)[0]
+    convention = get_convention('act', tube_nms=0.3 if '0.3' in key else None)
+    ap = 100 * video_ap(gt, det, num_classes, [case['th']], convention)[0]
     has_gt = np.isin(np.arange(num_classes), [tube.label for tube in gt])
     assert np.isnan(ap[~has_gt]).all()
     if isinstance(expected, list):

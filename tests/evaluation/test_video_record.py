@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from ssvad.evaluation.capsule_recall import kept_clip_class
 from ssvad.evaluation.mask_to_boxes import mask_to_boxes
 from ssvad.evaluation.tube_linking import link_boxes
 from ssvad.evaluation.video_record import (
@@ -20,11 +21,16 @@ def test_counts_are_in_frame_order_and_ignore_padding():
     mask[:, :10] = 0.5
     sample['pred_mask'] = torch.from_numpy(mask)
     sample['gt_mask'][~sample['frame_valid']] = 1
-    counts = capsule_record(sample)['counts']
+    counts = capsule_record(sample)[0]['counts']
     truth = paint(sample['gt_tubes'], 43)
     np.testing.assert_array_equal(counts['gt_area'], truth.sum(axis=(1, 2)))
     np.testing.assert_array_equal(counts['pred_area'], np.full(43, 480))
     np.testing.assert_array_equal(counts['inter'], truth[:, :10].sum(axis=(1, 2)))
+
+
+def kept_class(sample):
+    (truth,) = capsule_record(sample)
+    return kept_clip_class(truth['kept_scores'], truth['num_kept'])
 
 
 def test_class_comes_from_clips_with_ground_truth_only():
@@ -37,7 +43,7 @@ def test_class_comes_from_clips_with_ground_truth_only():
     assert 0 < kept.sum() < 8
     scores[kept, 2], scores[~kept, 0] = 0.1, 1.0
     sample['pred_clip_scores'] = scores
-    assert capsule_record(sample)['kept_class'] == 2
+    assert kept_class(sample) == 2
 
 
 def test_a_clip_of_padding_alone_is_not_kept():
@@ -46,7 +52,7 @@ def test_a_clip_of_padding_alone_is_not_kept():
     scores = np.zeros((4, 3), np.float32)
     scores[[1, 2], 1], scores[3, 0] = 0.1, 1.0
     sample['pred_clip_scores'] = scores
-    assert capsule_record(sample)['kept_class'] == 1
+    assert kept_class(sample) == 1
 
 
 def test_boxes_and_tracks_lie_in_the_source_frame():

@@ -46,6 +46,7 @@ test_pipeline = [
             'frame_valid',
             'original_shape',
             'crop_quadruple',
+            'crop_quadruples',
             'gt_tubes',
             'tube_labels',
         ),

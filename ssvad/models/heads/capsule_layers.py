@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .chunked_conv import conv2d_in_chunks
 from .fast_routing import em_routing_by_chunks
 from .routing import dynamic_routing, em_routing
 
@@ -34,7 +35,7 @@ class PrimaryCapsules(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, C, H, W) to poses (B, I*P, h, w) and activations (B, I, h, w)."""
-        return self.pose(x), self.activation(x).sigmoid()
+        return conv2d_in_chunks(x, self.pose), self.activation(x).sigmoid()
 
 
 def patches(x: Tensor, kernel_size: int) -> Tensor:

@@ -1,0 +1,1 @@
+"""Reading what other detectors wrote, for `eval_detections.py`."""
