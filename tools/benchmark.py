@@ -7,7 +7,7 @@
 ``plain`` is the network layer by layer as published, with the consistency losses of the
 released code in NumPy; ``fast`` is what this package does by default. Both take turns
 in one process on the same inputs, and what counts is the ratio of the medians: other
-work on the machine makes both slower. Loading is measured by benchmark_data.py.
+work on the machine makes both slower. benchmark_data.py says more about loading.
 """
 
 from __future__ import annotations

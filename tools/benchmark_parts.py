@@ -9,6 +9,7 @@ import functools
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+import benchmark_data
 from ssvad.geometry import ViewGeometry
 from ssvad.models.folding import fold_batch_norm
 
@@ -132,6 +134,30 @@ def inference(args, clock) -> list[tuple]:
     return rows
 
 
+def window_by_window(first: np.ndarray, backward: np.ndarray) -> np.ndarray:
+    """One direction of the variance map of a clip, as it was released.
+
+    Every window of five frames is copied from the ring and the results are kept in
+    float64; the same values as ``tests.oracle_step.ring_variance``.
+
+    Args:
+        first: (T, H, W) float32.
+        backward: The other view in reversed time.
+    """
+    frames = len(first)
+    ring = np.concatenate([first, backward[1:-1]])
+    variance = np.zeros(ring.shape)
+    for k in range(len(ring)):
+        window = np.take(ring, [(k + o) % len(ring) for o in range(-2, 3)], axis=0)
+        variance[k] = np.var(window, axis=0)
+    for t in range(frames):
+        variance[t] = variance[t] + variance[t if t in (0, frames - 1) else -t]
+    maps = variance[:frames]
+    maps -= maps.min()
+    maps /= maps.max() - maps.min() + 1e-7
+    return maps
+
+
 def maps(args, clock) -> list[tuple]:
     """Attention maps of a batch of logits."""
     torch.manual_seed(0)
@@ -140,10 +166,10 @@ def maps(args, clock) -> list[tuple]:
     )
     arrays = first.cpu().numpy(), second.cpu().numpy()
 
-    def variance():  # as released: clip by clip, both directions, kept in float64
+    def variance():
         for a, b in zip(*arrays):
-            for x, y in ((a, b), (a[::-1], b[::-1])):
-                released.ring_variance(x[None], y[None, ::-1], 5, False).astype(float)
+            window_by_window(a, b[::-1])
+            window_by_window(a[::-1], b)
 
     def gradient():
         for a in arrays[0]:
@@ -219,6 +245,25 @@ def growth(args, clock) -> list[tuple]:
     return rows
 
 
+def loader(args, clock) -> list[tuple]:
+    """One training sample, from videos made for the purpose, and from a cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        rng = np.random.default_rng(0)
+        source = benchmark_data.make_videos(folder, [180] * 3, rng)
+        datasets = benchmark_data.build_datasets(*source, f'{folder}/cache')
+        variants = benchmark_data.loading_variants(datasets)
+        seconds = benchmark_data.measure(variants, 3, 5 * args.repeats)
+    return [
+        (f'loading a sample, {name}', seconds['plain'], seconds[name])
+        for name in ('decoded', 'cached')
+    ]
+
+
 PARTS = dict(
-    step=train_steps, inference=inference, maps=maps, memory=memory, growth=growth
+    maps=maps,
+    inference=inference,
+    loader=loader,
+    step=train_steps,
+    memory=memory,
+    growth=growth,
 )

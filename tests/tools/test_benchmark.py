@@ -2,9 +2,11 @@
 
 import importlib
 
+import numpy as np
 import pytest
 import torch
 
+from tests import oracle_step
 from tests.helpers import TINY_DETECTOR
 
 
@@ -15,7 +17,9 @@ def benchmark():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize('part', ['step', 'inference', 'maps', 'growth', 'memory'])
+@pytest.mark.parametrize(
+    'part', ['step', 'inference', 'maps', 'loader', 'growth', 'memory']
+)
 def test_every_part_prints_its_rows(benchmark, monkeypatch, capsys, part):
     parts = importlib.import_module('benchmark_parts')
 
@@ -46,6 +50,22 @@ def test_both_implementations_train_and_detect(benchmark, capsys):
     benchmark.main(['--parts', 'step', 'inference', 'memory', *small])
     rows = [row for row in capsys.readouterr().out.splitlines() if 'step,' in row]
     assert len(rows) == 4
+
+
+def test_plain_variance_is_that_of_the_released_formulas():
+    parts = importlib.import_module('benchmark_parts')
+    rng = np.random.RandomState(0)
+    first, backward = rng.randn(2, 8, 5, 6)
+    expected = oracle_step.ring_variance(first[None], backward[None], 5, False)[0]
+    ours = parts.window_by_window(first, backward)
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_loading_is_compared(benchmark, capsys):
+    benchmark.main(['--parts', 'loader', '--repeats', '1', '--threads', '1'])
+    rows = capsys.readouterr().out.splitlines()[-2:]
+    assert [row.split(' | ')[0][-7:] for row in rows] == ['decoded', ' cached']
 
 
 @pytest.mark.parametrize('attention', ['L2', 'variance', 'gradient', 'both'])
