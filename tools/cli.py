@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import sys
 from pathlib import Path
 
 import torch
@@ -89,9 +91,18 @@ def build_runner(parser: Parser, cfg: Config) -> Runner:
 def leave_process_group() -> None:
     """Wait for the other processes of the run and leave them in good order.
 
-    A rank that simply ends while its gloo threads still run is aborted now and then
-    ("terminate called without an active exception"), and torchrun then kills the rest.
+    Threads of gloo that are still there when Python takes itself apart abort a rank now
+    and then ("terminate called without an active exception"), and torchrun then kills
+    the rest. Leaving the group is not always enough, since the wrapped model holds on
+    to it; so such a process ends here, with everything written.
     """
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
+    if not torch.distributed.is_initialized():
+        return
+    gloo = torch.distributed.get_backend() == 'gloo'
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+    if gloo:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

@@ -1,6 +1,7 @@
 """The benchmark runs; what it measures is not asserted."""
 
 import importlib
+import logging
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ def benchmark():
     threads = torch.get_num_threads()
     yield importlib.import_module('benchmark')
     torch.set_num_threads(threads)
+    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize(

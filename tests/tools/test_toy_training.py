@@ -152,5 +152,5 @@ def test_two_processes_agree(tool, run, toy_config, tmp_path):
     run(ROOT / 'tools/dist_test.sh', config, checkpoint, 2, '--work-dir', 'both')
     alone, both = (metrics_of(tmp_path / name) for name in ('alone', 'both'))
     keys = [key for key in alone if key.startswith('stad')]
-    assert len(keys) == 13
+    assert len(keys) == 19
     assert {key: both[key] for key in keys} == {key: alone[key] for key in keys}
