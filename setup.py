@@ -30,6 +30,7 @@ setup(
         'decord>=0.6',
         # mmaction2 1.2 imports it and does not declare it
         'importlib_metadata',
+        'matplotlib>=3.7',
         'mmaction2>=1.2,<2',
         'mmengine>=0.10.3,<1',
         'numpy',

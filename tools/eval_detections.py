@@ -45,6 +45,7 @@ from ssvad.evaluation.thresholds import named_thresholds
 from ssvad.evaluation.tube_linking import link_boxes
 from ssvad.evaluation.tubes import Tube
 from ssvad.evaluation.viterbi_linking import link_whole_video
+from ssvad.visualization.evaluation_pictures import write_pictures
 
 SUPPRESSIONS = {'hard': suppress_hard, 'soft': suppress_soft}
 WRITERS = {'act': 'hard', 'moc': 'soft'}
@@ -100,6 +101,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add('--error-thr', type=float, default=0.5, help='IoU of the error analysis (0.5)')
     add('--out-file', type=Path, help='JSON file for the result')
+    add('--pictures', type=Path, metavar='DIR', help='folder for pictures of it')
     args = parser.parse_args(argv)
     if args.boxes is None and args.tubes is None:
         parser.error('nothing to evaluate: give --boxes, --tubes or both')
@@ -186,11 +188,11 @@ def make_target(
 
 
 def evaluate(args: argparse.Namespace) -> ProtocolReport:
-    """Read all files and evaluate.
+    """Read all files, evaluate, and draw the pictures asked for.
 
     Raises:
         ValueError: a file is malformed.
-        OSError: a file cannot be read.
+        OSError: a file cannot be read, or a picture not be written.
     """
     findings = Findings()
     chosen = None if args.split is None else read_split(args.split)
@@ -209,17 +211,23 @@ def evaluate(args: argparse.Namespace) -> ProtocolReport:
     ):
         for video in sorted(set(range(len(truth.names))) - set(found)) if found else ():
             findings.add(f'videos without detected {kind}', truth.names[video])
-    result = evaluate_detections(
-        truth.tubes,
-        boxes,
-        args.preset,
+    convention = get_convention(args.preset, **dict(args.override))
+    same = dict(
         classes=truth.classes,
         tubes=tubes,
         frame_thrs=args.frame_thrs,
         video_thrs=args.video_thrs,
         error_thr=args.error_thr,
-        overrides=dict(args.override),
     )
+    result = evaluate_detections(truth.tubes, boxes, convention, **same)
+    if args.pictures is not None:
+        write_pictures(
+            *(args.pictures, truth.tubes, boxes, convention),
+            names=truth.names,
+            num_frames=truth.num_frames,
+            per_class=result['per_class'],
+            **same,
+        )
     result['facts'] = {
         'ground truth': args.truth.name,
         'detections': ', '.join(p.name for p in (args.boxes, args.tubes) if p),
@@ -245,6 +253,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.out_file is not None:
         write_json(args.out_file, {'standard': report})
         print(f'written to {args.out_file}')
+    if args.pictures is not None:
+        print(f'pictures in {args.pictures}')
 
 
 def _of_kind(readers: dict, path: Path) -> Any:

@@ -73,13 +73,55 @@ def count_frames(pred: np.ndarray, gt: np.ndarray) -> FrameCounts:
         pred: (F, H, W) bool, predicted foreground.
         gt: (F, H, W) bool, annotated foreground.
     """
-    # counted frame by frame: over axes NumPy counts by summing, ten times slower
+    # packing and counting words takes half the time of counting the pixels
+    return count_bits(pack_frames(pred), pack_frames(gt))
+
+
+def pack_frames(mask: np.ndarray) -> np.ndarray:
+    """Masks as bits, an eighth of their size.
+
+    Args:
+        mask: (F, H, W) bool.
+
+    Returns:
+        (F, ceil(H*W / 8)) uint8, as `numpy.packbits` lays bits out; the last byte is
+        filled up with zeros.
+    """
+    frames, height, width = mask.shape
+    return np.packbits(mask.reshape(frames, height * width), axis=1)
+
+
+def count_bits(pred: np.ndarray, gt: np.ndarray) -> FrameCounts:
+    """Count pixels of masks that are kept as bits; the counts of `count_frames`.
+
+    Args:
+        pred: (F, N) uint8, predicted foreground, see `pack_frames`.
+        gt: (F, N) uint8, annotated foreground.
+    """
+    pred, gt = _words(pred), _words(gt)
     return FrameCounts(
         *(
-            np.array([np.count_nonzero(frame) for frame in mask], np.int32)
-            for mask in (pred & gt, pred, gt)
+            _bits_set(words).sum(axis=1, dtype=np.int32)
+            for words in (np.bitwise_and(pred, gt), pred, gt)
         )
     )
+
+
+def _words(bits: np.ndarray) -> np.ndarray:
+    """Rows of bytes as rows of 64-bit words, filled up with zeros."""
+    missing = -bits.shape[1] % 8
+    if missing:
+        bits = np.pad(bits, ((0, 0), (0, missing)))
+    return np.ascontiguousarray(bits).view(np.uint64)
+
+
+def _looked_up(words: np.ndarray) -> np.ndarray:
+    """Bits set in each 16-bit part of 64-bit words, where NumPy (< 2) cannot count."""
+    return BITS_OF_16[words.view(np.uint16)]
+
+
+BITS_OF_16 = sum(np.arange(1 << 16) >> bit & 1 for bit in range(16)).astype(np.uint8)
+_bits_set = getattr(np, 'bitwise_count', _looked_up)
 
 
 def kept_clip_class(kept_scores: np.ndarray, num_kept: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .boxes import box_iou
+from .matching import pairs_with_equal_key
 from .tubes import Track
 
 
@@ -87,21 +88,28 @@ def link_members(
         order of time.
     """
     frames, boxes, scores = _arrays(frames, boxes, scores)
-    by_frame = np.lexsort((-scores, frames))
-    _, begins = np.unique(frames[by_frame], return_index=True)
+    order = np.lexsort((-scores, frames))
+    _, begins = np.unique(frames[order], return_index=True)
+    rank = np.arange(len(order)) - np.repeat(begins, np.diff([*begins, len(order)]))
+    order = order[rank < topk]
+    near = _near_boxes(frames, boxes, order, iou_thr, max_gap)
+    score_of, frame_of = scores.tolist(), frames.tolist()
+    _, begins = np.unique(frames[order], return_index=True)
     done: list[_OpenTrack] = []
     alive: list[_OpenTrack] = []
-    for best_first in np.split(by_frame, begins[1:]) if len(frames) else []:
-        free = list(best_first[:topk])
-        oldest = frames[best_first[0]] - max_gap
-        done += [track for track in alive if frames[track.members[-1]] < oldest]
-        alive = [track for track in alive if frames[track.members[-1]] >= oldest]
+    for best_first in np.split(order, begins[1:]) if len(order) else []:
+        free = dict.fromkeys(best_first.tolist())
+        frame = frame_of[best_first[0]]
+        oldest = frame - max_gap
+        done += [track for track in alive if frame_of[track.members[-1]] < oldest]
+        alive = [track for track in alive if frame_of[track.members[-1]] >= oldest]
         for track in sorted(alive, key=lambda track: -track.mean_score):
-            overlap = box_iou(boxes[track.members[-1]], boxes[free]) >= iou_thr
-            if overlap.any():
-                chosen = free.pop(int(overlap.argmax()))
-                track.add(chosen, scores[chosen])
-        alive += [_OpenTrack(index, scores[index]) for index in free]
+            for chosen in near.get((track.members[-1], frame), ()):
+                if chosen in free:
+                    del free[chosen]
+                    track.add(chosen, score_of[chosen])
+                    break
+        alive += [_OpenTrack(index, score_of[index]) for index in free]
     linked = [np.array(track.members) for track in done + alive]
     if min_end_score is not None:
         linked = [_without_weak_ends(m, scores[m] >= min_end_score) for m in linked]
@@ -109,6 +117,18 @@ def link_members(
         m for m in linked if len(m) and frames[m[-1]] - frames[m[0]] + 1 >= min_len
     ]
     return sorted(linked, key=lambda m: frames[m[0]])
+
+
+def _near_boxes(frames, boxes, order, iou_thr, max_gap) -> dict:
+    """For each box and later frame, the boxes there that overlap it, best first."""
+    near: dict[tuple[int, int], list[int]] = {}
+    for gap in range(1, max_gap + 1):
+        i, j = pairs_with_equal_key(frames[order] + gap, frames[order])
+        close = box_iou(boxes[order[i]], boxes[order[j]]) >= iou_thr
+        i, j = order[i[close]], order[j[close]]
+        for a, frame, b in zip(i.tolist(), frames[j].tolist(), j.tolist()):
+            near.setdefault((a, frame), []).append(b)
+    return near
 
 
 def fill_gaps(frames: np.ndarray, boxes: np.ndarray) -> tuple[int, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Pictures of detections and of training batches."""
+"""Pictures of detections, training batches and evaluations."""
 
 from .detection_picture_hook import DetectionPictureHook
 from .view_picture_hook import ViewPictureHook

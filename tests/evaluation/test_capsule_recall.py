@@ -3,14 +3,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ssvad.evaluation import capsule_recall as module
 from ssvad.evaluation.average_precision import mean_over_present
 from ssvad.evaluation.capsule_recall import (
     THRESHOLDS,
     CapsuleVideo,
     FrameCounts,
     capsule_recall,
+    count_bits,
     count_frames,
     kept_clip_class,
+    pack_frames,
 )
 from tests.evaluation import golden
 from tests.evaluation.oracles import capsule_protocol, whole_video_clips
@@ -122,3 +125,24 @@ def test_no_videos_at_all():
     recall = capsule_recall([], 2)
     assert recall.num_videos.tolist() == [0, 0]
     assert recall.accuracy == 0.0
+
+
+@pytest.mark.parametrize('how', ['counted by NumPy', 'looked up'])
+@pytest.mark.parametrize('shape', [(5, 3, 5), (4, 8, 24), (3, 56, 56), (0, 4, 4)])
+def test_bits_count_as_pixels(monkeypatch, how, shape):
+    if how == 'looked up':  # as with NumPy 1
+        monkeypatch.setattr(module, '_bits_set', module._looked_up)
+    pred, gt = np.random.default_rng(0).random((2, *shape)) < 0.6
+    wanted = [mask.sum(axis=(1, 2)) for mask in (pred & gt, pred, gt)]
+    bits = pack_frames(pred), pack_frames(gt)
+    assert bits[0].shape == (shape[0], -(-shape[1] * shape[2] // 8))
+    for counts in (count_frames(pred, gt), count_bits(*bits)):
+        for count, pixels in zip(counts, wanted):
+            assert count.dtype == np.int32
+            np.testing.assert_array_equal(count, pixels)
+
+
+def test_every_pixel_of_a_frame_is_counted():
+    full = np.ones((1, 224, 224), bool)
+    assert [count.item() for count in count_frames(full, full)] == [224 * 224] * 3
+    assert [count.item() for count in count_frames(full, ~full)] == [0, 224 * 224, 0]
