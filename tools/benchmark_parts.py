@@ -184,6 +184,16 @@ def maps(args, clock) -> list[tuple]:
     return rows
 
 
+def process_peak() -> float:
+    """Highest memory of this process in bytes."""
+    status = Path('/proc/self/status')
+    if not status.is_file():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # unlike ru_maxrss it does not begin at what the parent process had
+    (line,) = [x for x in status.read_text().splitlines() if x.startswith('VmHWM')]
+    return int(line.split()[1]) * 1024
+
+
 def peak_memory(args, clock, implementation: str) -> float:
     """Highest memory of one train step, in GB; of a fresh process on a CPU."""
     attention, options = ATTENTIONS['both']
@@ -196,7 +206,7 @@ def peak_memory(args, clock, implementation: str) -> float:
         train_step(model, batch, options if plain else None)()
     if args.device == 'cuda':
         return torch.cuda.max_memory_allocated() / 1e9
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return process_peak() / 1e9
 
 
 def memory(args, clock) -> list[tuple]:
