@@ -22,12 +22,21 @@ class PrimaryCapsules(nn.Module):
         num_capsules: Capsule types I.
         pose_size: p; a pose is a p x p matrix.
         kernel_size: Spatial kernel; no padding, so the grid shrinks by kernel - 1.
+        implementation: ``'fast'`` saves memory on a CPU
+            (:func:`~ssvad.models.heads.chunked_conv.conv2d_in_chunks`), ``'plain'`` is
+            the layers themselves. The same function.
     """
 
     def __init__(
-        self, in_channels: int, num_capsules: int, pose_size: int, kernel_size: int
+        self,
+        in_channels: int,
+        num_capsules: int,
+        pose_size: int,
+        kernel_size: int,
+        implementation: str = 'fast',
     ):
         super().__init__()
+        self.implementation = implementation
         self.pose = nn.Conv2d(in_channels, num_capsules * pose_size**2, kernel_size)
         self.activation = nn.Conv2d(in_channels, num_capsules, kernel_size)
         for conv in (self.pose, self.activation):
@@ -35,7 +44,9 @@ class PrimaryCapsules(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, C, H, W) to poses (B, I*P, h, w) and activations (B, I, h, w)."""
-        return conv2d_in_chunks(x, self.pose), self.activation(x).sigmoid()
+        fast = self.implementation == 'fast'
+        pose = conv2d_in_chunks(x, self.pose) if fast else self.pose(x)
+        return pose, self.activation(x).sigmoid()
 
 
 def patches(x: Tensor, kernel_size: int) -> Tensor:

@@ -107,7 +107,9 @@ class CapsuleRoutingHead(BaseModule):
         self.kernel_size = kernel_size
         self.implementation = implementation
         self.dropout = nn.Dropout3d(dropout)
-        self.primary = PrimaryCapsules(deep, num_capsules, pose_size, kernel_size)
+        self.primary = PrimaryCapsules(
+            deep, num_capsules, pose_size, kernel_size, implementation
+        )
         self.routing = ConvCapsules(
             num_capsules,
             num_classes,
