@@ -39,22 +39,28 @@ TINY_DETECTOR = dict(
 )
 
 
-def make_sample(label=None, size=32, frames=8, seed=0):
+def make_sample(label=None, size=32, frames=8, seed=0, views=('base', 'flip')):
     """A data sample as the pipeline packs it; unlabelled without ``label``."""
     sample = ActionDataSample()
     if label is not None:
         sample.set_gt_label(label)
         mask = torch.rand(frames, size, size, generator=torch.manual_seed(seed)) > 0.7
         sample.set_field(mask.byte(), 'gt_mask')
-    views = dict(base=ViewGeometry(), flip=ViewGeometry(hflip=True))
-    sample.set_metainfo(dict(video_id=f'v{seed}', views=views))
+    geometry = {name: ViewGeometry(hflip=name == 'flip') for name in views}
+    sample.set_metainfo(dict(video_id=f'v{seed}', views=geometry))
     return sample
 
 
-def make_batch(labels, size=32, frames=8, seed=0):
-    """Inputs (B, 2, C, T, H, W) in views base and flip, and their data samples."""
+def make_batch(labels, size=32, frames=8, seed=0, views=('base', 'flip')):
+    """Inputs (B, V, C, T, H, W) in the named views, and their data samples.
+
+    ``flip`` is mirrored, ``strong`` has other colours, every other view is the clip.
+    """
     clips = torch.rand(
         len(labels), 3, frames, size, size, generator=torch.manual_seed(seed)
     )
-    samples = [make_sample(label, size, frames, i) for i, label in enumerate(labels)]
-    return torch.stack([clips, clips.flip(-1)], dim=1), samples
+    looks = dict(flip=clips.flip(-1), strong=0.7 * clips.roll(1, 1) + 0.2)
+    samples = [
+        make_sample(label, size, frames, i, views) for i, label in enumerate(labels)
+    ]
+    return torch.stack([looks.get(name, clips) for name in views], dim=1), samples

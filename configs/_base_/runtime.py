@@ -12,6 +12,7 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='EpochSeedHook'),
+    dict(type='TeacherUpdateHook'),
     dict(type='DetectionPictureHook', num_videos=6),
 ]
 env_cfg = dict(

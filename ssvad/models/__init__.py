@@ -2,7 +2,7 @@
 
 from .backbones import I3D
 from .detectors import MaskDetector
-from .heads import CapsuleRoutingHead, DetOutput
+from .heads import CapsuleRoutingHead, DetOutput, ErrorRecovery
 from .losses import (
     CyclicVariance,
     GradientSmoothness,
@@ -11,20 +11,43 @@ from .losses import (
     TemporalVariance,
 )
 from .optional_pretrained import OptionalPretrained
-from .semi import SemiDetector, SemiSupConsistency, Step
+from .semi import (
+    CSD,
+    ISD,
+    FFTMeanTeacher,
+    MeanTeacher,
+    MixMatch,
+    PseudoLabel,
+    SemiDetector,
+    SemiMethod,
+    SemiSupConsistency,
+    StableMeanTeacher,
+    Step,
+    Teacher,
+)
 
 __all__ = [
+    'CSD',
     'I3D',
+    'ISD',
     'CapsuleRoutingHead',
     'CyclicVariance',
     'DetOutput',
+    'ErrorRecovery',
+    'FFTMeanTeacher',
     'GradientSmoothness',
     'MaskDetector',
     'MaskLoss',
+    'MeanTeacher',
+    'MixMatch',
     'OptionalPretrained',
+    'PseudoLabel',
     'SemiDetector',
+    'SemiMethod',
     'SemiSupConsistency',
     'SpreadLoss',
+    'StableMeanTeacher',
     'Step',
+    'Teacher',
     'TemporalVariance',
 ]

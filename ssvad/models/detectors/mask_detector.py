@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
-from mmengine.model import BaseModel
+from mmengine.model import BaseDataPreprocessor, BaseModel
 from torch import Tensor
 
 from ssvad.geometry import average_crops
 from ssvad.ramps import train_progress
+
+
+def known_labels(data_samples: Sequence[ActionDataSample]) -> Tensor:
+    """(B,) int64 classes, -1 where a sample has no ``gt_label``."""
+    unknown = torch.tensor([-1])
+    return torch.cat([s.get('gt_label', unknown).cpu() for s in data_samples])
 
 
 @MODELS.register_module()
@@ -72,7 +78,7 @@ class MaskDetector(BaseModel):
                 comes in several views in ``loss`` mode, or ``mode`` is unknown.
         """
         if mode == 'tensor':
-            return self.detect(inputs, data_samples)
+            return self.detect(inputs, data_samples if self.training else None)
         if mode == 'loss':
             return self.loss(inputs, data_samples)
         if mode == 'predict':
@@ -80,11 +86,18 @@ class MaskDetector(BaseModel):
         raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
 
     def detect(
-        self, clips: Tensor, data_samples: Sequence[ActionDataSample] | None = None
+        self,
+        clips: Tensor,
+        data_samples: Sequence[ActionDataSample] | None = None,
+        gate: Tensor | None = None,
     ):
         """Detect in (B, C, T, H, W) clips; see :class:`DetOutput`.
 
-        In training the class gate uses the labels of ``data_samples``.
+        Args:
+            clips: Float.
+            data_samples: B samples, for training: the mask decoder sees the class of
+                those with ``gt_label``. Without them it sees the best class.
+            gate: (B, K) weights of the classes for the mask decoder instead.
         """
         if clips.ndim != 5 or any(size % 8 for size in clips.shape[2:]):
             raise ValueError(
@@ -92,12 +105,19 @@ class MaskDetector(BaseModel):
                 f'width are multiples of 8, got {tuple(clips.shape)}'
             )
         labels = None
-        if self.training and data_samples is not None:
-            unknown = torch.tensor([-1])
-            labels = [s.get('gt_label', unknown).to(clips.device) for s in data_samples]
-            labels = torch.cat(labels)
-        warm_up = train_progress().epoch < self.warmup_epochs
-        return self.head(self.backbone(clips), labels, open_unlabeled=warm_up)
+        if data_samples is not None:
+            labels = known_labels(data_samples).to(clips.device)
+        return self.head(self.backbone(clips), labels, self._warms_up(), gate)
+
+    def class_gate(
+        self, scores: Tensor, data_samples: Sequence[ActionDataSample]
+    ) -> Tensor:
+        """The (B, K) gate that :meth:`detect` uses for clips with these scores."""
+        labels = known_labels(data_samples).to(scores.device)
+        return self.head.class_gate(scores, labels, self._warms_up())
+
+    def _warms_up(self) -> bool:
+        return train_progress().epoch < self.warmup_epochs
 
     def loss(self, inputs: Tensor, data_samples: Sequence[ActionDataSample]) -> dict:
         """Supervised losses of labelled clips given in one view."""
@@ -135,11 +155,25 @@ class MaskDetector(BaseModel):
             **self.loss_mask(output.mask, target),
         )
 
+    def test_step(self, data: dict) -> Sequence[ActionDataSample]:
+        """Infer whole videos as a data loader gives them.
+
+        What :meth:`mmengine.model.BaseModel.test_step` does, but clips stay uint8 until
+        it is their turn, which saves most of the memory of long videos.
+        """
+        samples = self.data_preprocessor.cast_data(data['data_samples'])
+        return self.predict(data['inputs'], samples, self.data_preprocessor)
+
+    val_step = test_step
+
     @torch.no_grad()
     def predict(
-        self, inputs: Tensor, data_samples: Sequence[ActionDataSample]
+        self,
+        inputs: Tensor | Sequence[Tensor],
+        data_samples: Sequence[ActionDataSample],
+        preprocessor: BaseDataPreprocessor | None = None,
     ) -> Sequence[ActionDataSample]:
-        """Infer whole videos clip by clip.
+        """Infer whole videos, ``clips_per_forward`` clips at a time.
 
         Args:
             inputs: (B, M, C, T, H, W). With V crops of each clip (B, V*M, ...), crop
@@ -149,6 +183,7 @@ class MaskDetector(BaseModel):
                 crops also ``crop_quadruple`` and ``crop_quadruples`` (V, 4), see
                 :class:`CoverCrops`: masks are averaged on the frame that the crops
                 cover, class scores over the crops.
+            preprocessor: Prepares the clips of each forward, if that is not done.
 
         Returns:
             The samples with ``pred_mask`` (F, H, W) float probability in frame order,
@@ -159,31 +194,53 @@ class MaskDetector(BaseModel):
             ValueError: If there are not as many frames as ``frame_inds``.
         """
         for clips, sample in zip(inputs, data_samples):
-            outputs = [
-                self.detect(part) for part in clips.split(self.clips_per_forward)
-            ]
-            prob = torch.cat([out.mask for out in outputs]).sigmoid()
-            scores = torch.cat([out.scores for out in outputs])
-            crops = sample.get('crop_quadruples', (None,))
-            if prob.shape[:2].numel() != len(crops) * len(sample.frame_inds):
-                raise ValueError(
-                    f'{prob.shape[0]} clips of {prob.shape[1]} frames came for '
-                    f'{len(sample.frame_inds)} frame_inds in {len(crops)} crop(s); '
-                    "after CoverCrops, 'crop_quadruples' must be among the meta_keys "
-                    'of PackActionInputs'
-                )
-            scores = scores.unflatten(0, (len(crops), -1)).mean(0)
-            prob = prob.unflatten(0, (len(crops), -1)).flatten(1, 2)
-            if len(crops) > 1:
-                prob = average_crops(prob, crops, sample.crop_quadruple)
-            else:
-                prob = prob[0]
-            valid = torch.as_tensor(sample.frame_valid, device=prob.device)
-            index = torch.as_tensor(sample.frame_inds, device=prob.device)
-            mask = prob.new_zeros((sample.total_frames, *prob.shape[1:]))
-            mask[index[valid]] = prob[valid]
+            index = torch.as_tensor(sample.frame_inds)
+            valid = torch.as_tensor(sample.frame_valid)
+            mask, scores, start = None, [], 0
+            for prob, part in self._infer(clips, sample, preprocessor):
+                if mask is None:
+                    mask = prob.new_zeros((sample.total_frames, *prob.shape[1:]))
+                here = slice(start, start + len(prob))
+                known = valid[here]
+                mask[index[here][known].to(mask.device)] = prob[known.to(mask.device)]
+                scores.append(part)
+                start = here.stop
+            scores = torch.cat(scores)
             sample.set_field(mask, 'pred_mask')
             sample.set_field(scores, 'pred_clip_scores')
             sample.set_pred_score(scores.mean(0))
             sample.set_pred_label(scores.mean(0).argmax().item())
         return data_samples
+
+    def _infer(
+        self,
+        clips: Tensor,
+        sample: ActionDataSample,
+        preprocessor: BaseDataPreprocessor | None,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Probabilities (n*T, H, W) and scores (n, K) of n clips, and so on."""
+        crops = sample.get('crop_quadruples', (None,))
+        if len(clips) * clips.shape[2] != len(crops) * len(sample.frame_inds):
+            raise ValueError(
+                f'{len(clips)} clips of {clips.shape[2]} frames came for '
+                f'{len(sample.frame_inds)} frame_inds in {len(crops)} crop(s); '
+                "after CoverCrops, 'crop_quadruples' must be among the meta_keys "
+                'of PackActionInputs'
+            )
+        clips = clips.unflatten(0, (len(crops), -1))
+        # all crops of a clip in the same turn, so that their mean can be taken
+        for turn in clips.split(max(1, self.clips_per_forward // len(crops)), dim=1):
+            outputs = []
+            for part in turn.flatten(0, 1).split(self.clips_per_forward):
+                if preprocessor is not None:
+                    data = dict(inputs=[part], data_samples=[None])
+                    part = preprocessor(data)['inputs'][0]
+                outputs.append(self.detect(part))
+            prob = torch.cat([out.mask for out in outputs]).sigmoid()
+            prob = prob.unflatten(0, (len(crops), -1)).flatten(1, 2)
+            if len(crops) > 1:
+                prob = average_crops(prob, crops, sample.crop_quadruple)
+            else:
+                prob = prob[0]
+            scores = torch.cat([out.scores for out in outputs])
+            yield prob, scores.unflatten(0, (len(crops), -1)).mean(0)

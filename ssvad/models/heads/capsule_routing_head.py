@@ -144,6 +144,7 @@ class CapsuleRoutingHead(BaseModule):
         features: Sequence[Tensor],
         labels: Tensor | None = None,
         open_unlabeled: bool = False,
+        gate: Tensor | None = None,
     ) -> DetOutput:
         """Detect the action in each clip.
 
@@ -152,6 +153,7 @@ class CapsuleRoutingHead(BaseModule):
                 (B, C, T/8, H/8, W/8).
             labels: (B,) int64 true classes, -1 where unknown; ``None`` at inference.
             open_unlabeled: See :func:`class_gate`.
+            gate: (B, K) in [0, 1] to use instead of :func:`class_gate`'s.
 
         Returns:
             Mask logits at input size, class scores, capsule activations.
@@ -173,11 +175,12 @@ class CapsuleRoutingHead(BaseModule):
         capsules = activation.unflatten(0, (batch, frames)).movedim(1, 2)
         scores = capsules.mean((2, 3, 4))
 
-        if labels is None and self.implementation == 'fast':
+        if labels is None and gate is None and self.implementation == 'fast':
             best = scores.argmax(-1).repeat_interleave(frames)
             x = self._upsample_one_class(poses, best)
         else:
-            gate = class_gate(scores, labels, open_unlabeled)
+            if gate is None:
+                gate = class_gate(scores, labels, open_unlabeled)
             gate = gate.repeat_interleave(frames, dim=0)[:, :, None, None, None]
             x = self.upsample1((poses * gate).flatten(1, 2))
         x = self._join(x, self.lateral1(deep))
@@ -185,6 +188,12 @@ class CapsuleRoutingHead(BaseModule):
         x = self._join(self.upsample2(x), self.lateral2(middle))
         x = self._join(self.upsample3(x), self.lateral3(shallow))
         return DetOutput(self._decode_tail(x), scores, capsules)
+
+    def class_gate(
+        self, scores: Tensor, labels: Tensor | None, open_unlabeled: bool = False
+    ) -> Tensor:
+        """:func:`class_gate`, for whoever mixes clips and hence gates."""
+        return class_gate(scores, labels, open_unlabeled)
 
     def _upsample_one_class(self, poses: Tensor, classes: Tensor) -> Tensor:
         """What ``upsample1`` makes of one class's poses, all others being zero.

@@ -6,6 +6,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def class_distribution(activations: Tensor) -> Tensor:
+    """Class activations as a distribution over dimension 1, at least 1e-7.
+
+    Args:
+        activations: (B, K, ...), not negative.
+    """
+    return F.normalize(activations, p=1, dim=1, eps=1e-7).clamp(min=1e-7)
+
+
 def class_jsd(first: Tensor, second: Tensor) -> Tensor:
     """Jensen-Shannon divergence between class distributions, in nats (paper Eq. 1).
 
@@ -16,9 +25,7 @@ def class_jsd(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         Scalar in [0, ln 2], mean over everything but K.
     """
-    p, q = (
-        F.normalize(x, p=1, dim=1, eps=1e-7).clamp(min=1e-7) for x in (first, second)
-    )
+    p, q = class_distribution(first), class_distribution(second)
     log_mean = (0.5 * (p + q)).log()
     divergence = 0.5 * (p * (p.log() - log_mean) + q * (q.log() - log_mean))
     return divergence.sum(1).mean()
@@ -44,3 +51,21 @@ def class_kl(first: Tensor, second: Tensor) -> Tensor:
         return (target * (target.log() - (moving + 1e-7).log())).sum(1).mean()
 
     return towards(first, second) + towards(second, first)
+
+
+def mutual_kl(p: Tensor, q: Tensor) -> Tensor:
+    """``(KL(sg(q) | p) + KL(sg(p) | q)) / 2``: each is a target for the other (CSD).
+
+    Args:
+        p: (B, K, ...) distribution over dimension 1, positive.
+        q: Same shape.
+
+    Returns:
+        (B, ...) divergence in nats.
+    """
+
+    def towards(target: Tensor, moving: Tensor) -> Tensor:
+        target = target.detach()
+        return (target * (target.log() - moving.log())).sum(1)
+
+    return 0.5 * (towards(q, p) + towards(p, q))

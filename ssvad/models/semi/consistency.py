@@ -11,6 +11,7 @@ from ssvad.models.losses.attention import read_out
 from ssvad.models.losses.class_consistency import class_jsd, class_kl
 from ssvad.ramps import sigmoid_ramp
 
+from .method import SemiMethod
 from .step import Step
 
 CLASS_FORMS = {'jsd': class_jsd, 'kl': class_kl}
@@ -23,7 +24,7 @@ def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class SemiSupConsistency(nn.Module):
+class SemiSupConsistency(SemiMethod):
     """Predictions on a clip and on its mirrored view must agree (paper Sec. 3.2-3.4).
 
     Labelled and unlabelled clips alike contribute ::
@@ -138,11 +139,8 @@ class SemiSupConsistency(nn.Module):
 
     def maps(self, step: Step) -> dict[str, Tensor]:
         """Mask probabilities of both views and the attention maps, aligned."""
+        masks = super().maps(step)
         (first, _), (second, _) = self._aligned(step, 'mask')
-        masks = {
-            f'mask of view {name} (aligned)': mask.sigmoid()
-            for name, mask in zip(self.views, (first, second))
-        }
         attention = {type(a).__name__: a(first, second) for a in self.attention}
         for name, weights in attention.items():
             masks[name] = weights / weights.amax().clamp(min=1)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from .step import Step
+from .teacher import Teacher
 
 
 @MODELS.register_module()
@@ -20,17 +21,17 @@ class SemiDetector(BaseModel):
     ``gt_label``. Inference is the detector's own, so the wrapped and the plain
     detector evaluate alike; its weights have the prefix ``detector.``.
 
-    A method is a module with
-
-    * ``views``: names of the views it needs from ``PairedViews``,
-    * ``sup_view``: the view on which labelled clips are supervised,
-    * ``forward(step) -> dict``: scalars named ``loss_*``, already weighted, each with
-      a path to the student; whatever else should be logged has no "loss" in its name,
-    * ``maps(step) -> dict``: what :meth:`method_maps` returns.
+    What a method is says :class:`SemiMethod`. Some need a teacher, the moving average
+    of the student: ``teacher.detector.`` in the weights, moved after each step of the
+    optimiser by ``TeacherUpdateHook``.
 
     Args:
         detector: Config of the student, e.g. ``MaskDetector``.
         method: Config of the method, e.g. ``SemiSupConsistency``.
+        teacher: Arguments of :class:`Teacher`, e.g. ``dict(decay=0.99)``; ``None`` for
+            methods without one.
+        eval_net: Which network infers, ``'student'``, as published, or ``'teacher'``.
+            ``TeacherStudentValLoop`` evaluates both.
         joint_views: Send all views of a batch through the student at once. Batch norm
             then normalises over all views together and updates its running statistics
             once a step; the released code, and hence the default, takes one view after
@@ -38,12 +39,18 @@ class SemiDetector(BaseModel):
             busier; the arithmetic is the same.
         data_preprocessor: Config; RGB in [0, 1] is what the reference uses.
         init_cfg: mmengine initialisation.
+
+    Raises:
+        ValueError: If the method needs a teacher and there is none, or ``eval_net`` is
+            no network of this model.
     """
 
     def __init__(
         self,
         detector: dict,
         method: dict,
+        teacher: dict | None = None,
+        eval_net: str = 'student',
         joint_views: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -51,7 +58,32 @@ class SemiDetector(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.detector = MODELS.build(detector)
         self.method = MODELS.build(method)
+        if self.method.needs_teacher and teacher is None:
+            raise ValueError(
+                f'{type(self.method).__name__} needs SemiDetector(teacher=dict(...)), '
+                'e.g. teacher=dict(decay=0.99)'
+            )
+        self.teacher = None
+        if teacher is not None:
+            self.teacher = Teacher(self._averaged_modules(), **teacher)
         self.joint_views = joint_views
+        self.eval_net = eval_net
+
+    @property
+    def eval_net(self) -> str:
+        """Which network infers."""
+        return self._eval_net
+
+    @eval_net.setter
+    def eval_net(self, name: str) -> None:
+        known = ['student'] if self.teacher is None else ['student', 'teacher']
+        if name not in known:
+            raise ValueError(f'eval_net must be one of {known}, got {name!r}')
+        self._eval_net = name
+
+    def update_teacher(self) -> None:
+        """Move the teacher; the first call makes it equal to the student."""
+        self.teacher.follow(self._averaged_modules())
 
     def forward(
         self,
@@ -62,6 +94,8 @@ class SemiDetector(BaseModel):
         """As :meth:`MaskDetector.forward`, but ``loss`` takes (B, V, C, T, H, W)."""
         if mode == 'loss':
             return self.loss(inputs, data_samples)
+        if self.eval_net == 'teacher':
+            return self.teacher['detector'](inputs, data_samples, mode)
         return self.detector(inputs, data_samples, mode)
 
     def loss(self, inputs: Tensor, data_samples: Sequence[ActionDataSample]) -> dict:
@@ -69,9 +103,18 @@ class SemiDetector(BaseModel):
 
         Raises:
             KeyError: If the method needs a view that the pipeline does not make.
+            RuntimeError: If nothing has ever updated the teacher.
         """
+        if self.teacher is not None and self.teacher.updates == 0:
+            raise RuntimeError(
+                'the teacher has never been made equal to the student: add '
+                "dict(type='TeacherUpdateHook') to custom_hooks (or call "
+                'update_teacher() before training and after each step)'
+            )
         step = self._step(inputs, data_samples)
-        losses = step.supervised_losses(self.method.sup_view)
+        losses = {}
+        if self.method.sup_view is not None:
+            losses.update(step.supervised_losses(self.method.sup_view))
         losses.update(self.method(step))
         return losses
 
@@ -87,4 +130,7 @@ class SemiDetector(BaseModel):
 
     def _step(self, inputs: Tensor, data_samples: Sequence[ActionDataSample]) -> Step:
         joint = self.method.views if self.joint_views else ()
-        return Step(self.detector, inputs, data_samples, joint)
+        return Step(self.detector, inputs, data_samples, joint, self.teacher)
+
+    def _averaged_modules(self) -> dict[str, nn.Module]:
+        return {'detector': self.detector, **self.method.averaged_modules()}

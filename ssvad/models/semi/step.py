@@ -7,18 +7,21 @@ from collections.abc import Sequence
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssvad.geometry import to_original
 from ssvad.ramps import Progress, train_progress
+
+from .teacher import Teacher
 
 
 class Step:
     """A mixed batch, its views, and the student's outputs on demand.
 
     It spares every method the same plumbing: which clips are labelled, one forward
-    per view however often it is asked for, and bringing maps of different views into
-    one frame. It never looks inside the outputs and is made anew each iteration.
+    per view and network however often it is asked for, and bringing maps of different
+    views into one frame. It never looks inside the outputs and is made anew each
+    iteration.
 
     Args:
         student: Detector with ``detect(clips, data_samples)``.
@@ -26,6 +29,7 @@ class Step:
         data_samples: B samples; ``views`` in their metainfo names axis V. A sample is
             unlabelled iff it has no ``gt_label``.
         joint_views: Views that go through the student in one batch.
+        teacher: Averaged modules, among them ``'detector'``, if there is a teacher.
 
     Attributes:
         labeled: (B,) bool.
@@ -39,6 +43,7 @@ class Step:
         inputs: Tensor,
         data_samples: Sequence[ActionDataSample],
         joint_views: Sequence[str] = (),
+        teacher: Teacher | None = None,
     ):
         self.samples = data_samples
         self.labeled = torch.tensor(
@@ -48,7 +53,9 @@ class Step:
         self._student = student
         self._inputs = inputs
         self._joint_views = tuple(joint_views)
+        self._teacher = teacher
         self._outputs = {}
+        self._teacher_outputs = {}
 
     @property
     def views(self) -> list[str]:
@@ -78,6 +85,47 @@ class Step:
                 self._outputs[name] = output.rows(rows)
         return self._outputs[view]
 
+    def student_on(self, clips: Tensor, gate: Tensor):
+        """The student's output on other clips, with gradient.
+
+        Args:
+            clips: (N, C, T, H, W), e.g. mixtures of clips of the batch.
+            gate: (N, K) weights in [0, 1] of the class capsules for the mask decoder.
+        """
+        return self._student.detect(clips, gate=gate)
+
+    def class_gate(self, view: str) -> Tensor:
+        """(B, K) weights of the class capsules with which a view was decoded."""
+        return self._student.class_gate(self.student(view).scores, self.samples)
+
+    def loss_against(self, output, labels: Tensor, masks: Tensor) -> dict[str, Tensor]:
+        """The detector's supervised losses with labels that a method made up.
+
+        Args:
+            output: Of N clips.
+            labels: (N,) int64.
+            masks: (N, T, H, W) of zeros and ones.
+        """
+        samples = [ActionDataSample() for _ in labels]
+        for sample, label, mask in zip(samples, labels.tolist(), masks):
+            sample.set_gt_label(label)
+            sample.set_field(mask, 'gt_mask')
+        return self._student.loss_by_output(output, samples)
+
+    def teacher(self, view: str):
+        """The teacher's output on a view, without gradient; computed once."""
+        if view not in self._teacher_outputs:
+            with torch.no_grad():
+                output = self.averaged('detector').detect(
+                    self.clips(view), self.samples
+                )
+            self._teacher_outputs[view] = output
+        return self._teacher_outputs[view]
+
+    def averaged(self, name: str) -> nn.Module:
+        """The teacher's copy of a module, see ``SemiMethod.averaged_modules``."""
+        return self._teacher[name]
+
     def align(self, maps: Tensor, view: str) -> tuple[Tensor, Tensor]:
         """Bring maps predicted on a view into the frame that all views share.
 
@@ -93,6 +141,16 @@ class Step:
         aligned, valid = to_original(maps.flatten(1, -3), geometry)
         return aligned.view_as(maps), valid
 
+    def labeled_samples(self) -> list[ActionDataSample]:
+        """Data samples of the labelled clips, in their order."""
+        known = self.labeled.tolist()
+        return [sample for sample, yes in zip(self.samples, known) if yes]
+
+    def labeled_masks(self) -> Tensor:
+        """(L, T, H, W) uint8 ground truth of the L labelled clips; L > 0."""
+        masks = torch.stack([sample.gt_mask for sample in self.labeled_samples()])
+        return masks.to(self._inputs.device)
+
     def supervised_losses(self, view: str) -> dict[str, Tensor]:
         """Supervised losses of the labelled clips, seen in ``view``.
 
@@ -102,5 +160,4 @@ class Step:
         output = self.student(view)
         mask, _ = self.align(output.mask, view)
         output = output._replace(mask=mask).rows(self.labeled)
-        samples = [s for s, known in zip(self.samples, self.labeled.tolist()) if known]
-        return self._student.loss_by_output(output, samples)
+        return self._student.loss_by_output(output, self.labeled_samples())

@@ -1,0 +1,21 @@
+"""MixMatch on the toy world.
+
+python tools/train.py configs/toy_semi_mixmatch.py
+
+As ucf24_semi_mixmatch.py.
+"""
+
+_base_ = [
+    '_base_/runtime.py',
+    '_base_/schedules/adam_cosine_16e.py',
+    '_base_/models/i3d_capsules_toy.py',
+    '_base_/datasets/toy_weak_strong.py',
+]
+model = dict(
+    type='SemiDetector',
+    detector=_base_.detector,
+    method=dict(type='MixMatch', loss_weight=1.0),
+    data_preprocessor=_base_.data_preprocessor,
+)
+custom_hooks = [*_base_.custom_hooks, dict(type='ViewPictureHook', interval=8)]
+default_hooks = dict(logger=dict(interval=10))
