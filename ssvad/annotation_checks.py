@@ -2,45 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import PureWindowsPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+# Far beyond any video, but arrays of the size of a video are made of these numbers.
+LARGEST = {'width': 1 << 15, 'height': 1 << 15, 'num_frames': 10_000_000}
+
+
+class Problem(NamedTuple):
+    """Something that is wrong with a dataset.
+
+    ``kind`` is a short name to count by; ``message`` names place and value and says
+    what was expected; ``video`` is the id of the video, None if there is no single one.
+    """
+
+    kind: str
+    message: str
+    video: str | None = None
 
 
 def check_annotations(classes: Any, videos: Any, where: str = 'annotations') -> None:
     """Raise a ValueError, beginning with ``where``, on the first broken rule."""
-    if not isinstance(classes, list) or not classes:
-        raise ValueError(
-            f"{where}: 'classes' must be a non-empty list of names, got {classes!r}"
+    for problem in annotation_problems(classes, videos):
+        raise ValueError(f'{where}: {problem.message}')
+
+
+def annotation_problems(classes: Any, videos: Any) -> Iterator[Problem]:
+    """Find every broken rule; only one of what follows from another.
+
+    Args:
+        classes: What should be the list of class names.
+        videos: What should be the list of videos.
+    """
+    listed = isinstance(classes, list) and bool(classes)
+    if not listed:
+        yield Problem(
+            'bad-classes',
+            f"'classes' must be a non-empty list of names, got {_short(classes)}",
         )
-    for name in classes:
+    names = classes if listed else []
+    for name in names:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
-            raise ValueError(
-                f"{where}: a name in 'classes' must be a printable text, got {name!r}"
+            yield Problem(
+                'bad-classes',
+                f"a name in 'classes' must be a printable text, got {_short(name)}",
             )
-    if len(set(classes)) < len(classes):
-        raise ValueError(f"{where}: a name occurs twice in 'classes': {classes}")
+    for name in sorted({str(n) for n in names if names.count(n) > 1}):
+        yield Problem('bad-classes', f"the name '{name}' occurs twice in 'classes'")
     if not isinstance(videos, list):
-        raise ValueError(
-            f"{where}: 'videos' must be a list, got {type(videos).__name__}"
-        )
-    seen = set()
+        message = f"'videos' must be a list, got {type(videos).__name__}"
+        yield Problem('bad-entry', message)
+        return
+    seen: dict[str, int] = {}
     for index, video in enumerate(videos):
-        _check_video(video, len(classes), f'{where}: video {index}')
-        if video['id'] in seen:
-            raise ValueError(
-                f"{where}: video {index}: id '{video['id']}' occurs twice; ids must "
-                'be unique'
+        yield from _video_problems(video, len(names) or None, f'video {index}')
+        video_id = video.get('id') if isinstance(video, dict) else None
+        if not isinstance(video_id, str):
+            continue
+        if video_id in seen:
+            yield Problem(
+                'duplicate-id',
+                f"video {index}: id '{video_id}' occurs twice, video {seen[video_id]} "
+                'has it too; ids must be unique',
+                video_id,
             )
-        seen.add(video['id'])
+        seen.setdefault(video_id, index)
 
 
-def _check_video(video: Any, num_classes: int, where: str) -> None:
+def is_inside_folder(name: Any) -> bool:
+    """Whether a file name is relative, with '/', and stays within its folder."""
+    # Windows' reading of a path knows drives and both kinds of slashes.
+    path = PureWindowsPath(name) if isinstance(name, str) else None
+    return (
+        path is not None
+        and bool(path.parts)
+        and not path.anchor
+        and '..' not in path.parts
+        and '\\' not in name
+        and name.isprintable()
+    )
+
+
+def _video_problems(
+    video: Any, num_classes: int | None, where: str
+) -> Iterator[Problem]:
     if not isinstance(video, dict):
-        raise ValueError(f'{where}: expected an object, got {video!r}')
+        yield Problem('bad-entry', f'{where}: expected an object, got {_short(video)}')
+        return
     video_id = video.get('id')
+    named = video_id if isinstance(video_id, str) else None
     # An id must survive being a line of a split list.
     if (
         not isinstance(video_id, str)
@@ -49,84 +103,124 @@ def _check_video(video: Any, num_classes: int, where: str) -> None:
         or video_id.startswith('#')
         or not video_id.isprintable()
     ):
-        raise ValueError(
+        yield Problem(
+            'bad-entry',
             f"{where}: 'id' must be a printable text without spaces around it and "
-            f"without a leading '#', got {video_id!r}"
+            f"without a leading '#', got {_short(video_id)}",
+            named,
         )
-    where = f"{where} '{video_id}'"
-    _check_file(video.get('file'), 'file', 'video folder', where)
-    if 'masks' in video:
-        _check_file(video['masks'], 'masks', 'folder of the masks', where)
-    for key in ('width', 'height', 'num_frames'):
+    else:
+        where = f"{where} '{video_id}'"
+    for kind, message in _field_problems(video, num_classes):
+        yield Problem(kind, f'{where}: {message}', named)
+
+
+def _field_problems(video: dict, num_classes: int | None) -> Iterator[tuple[str, str]]:
+    folders = {'file': 'video folder', 'masks': 'folder of the masks'}
+    for key, folder in folders.items():
+        if (key == 'file' or key in video) and not is_inside_folder(video.get(key)):
+            yield (
+                'bad-path',
+                f"'{key}' must be a path relative to the {folder}, with '/' "
+                f"and without '..', got {_short(video.get(key))}",
+            )
+    for key, largest in LARGEST.items():
         value = video.get(key)
         if not _is_int(value) or value < 1:
-            raise ValueError(f"{where}: '{key}' must be an integer >= 1, got {value!r}")
-    if not isinstance(video.get('tubes'), list):
-        raise ValueError(
-            f"{where}: 'tubes' must be a list (empty if there is no action), got "
-            f'{video.get("tubes")!r}'
+            yield 'bad-entry', f"'{key}' must be an integer >= 1, got {_short(value)}"
+        elif value > largest:
+            yield 'bad-entry', f"'{key}' must be at most {largest}, got {value}"
+    tubes = video.get('tubes')
+    if not isinstance(tubes, list):
+        yield (
+            'bad-entry',
+            "'tubes' must be a list (empty if there is no action), got "
+            f'{_short(tubes)}',
         )
-    for index, tube in enumerate(video['tubes']):
-        _check_tube(tube, video, num_classes, f'{where}: tube {index}')
+        return
+    for index, tube in enumerate(tubes):
+        for kind, message in _tube_problems(tube, video, num_classes):
+            yield kind, f'tube {index}: {message}'
 
 
-def _check_file(name: Any, key: str, folder: str, where: str) -> None:
-    # Windows' reading of a path knows drives and both kinds of slashes.
-    path = PureWindowsPath(name) if isinstance(name, str) else None
-    if (
-        path is None
-        or not path.parts
-        or path.anchor
-        or '..' in path.parts
-        or '\\' in name
-        or not name.isprintable()
-    ):
-        raise ValueError(
-            f"{where}: '{key}' must be a path relative to the {folder}, with '/' "
-            f"and without '..', got {name!r}"
-        )
-
-
-def _check_tube(tube: Any, video: dict, num_classes: int, where: str) -> None:
+def _tube_problems(
+    tube: Any, video: dict, num_classes: int | None
+) -> Iterator[tuple[str, str]]:
     if not isinstance(tube, dict):
-        raise ValueError(f'{where}: expected an object, got {tube!r}')
+        yield 'bad-entry', f'expected an object, got {_short(tube)}'
+        return
     label, start = tube.get('label'), tube.get('start')
-    if not _is_int(label) or not 0 <= label < num_classes:
-        raise ValueError(
-            f"{where}: 'label' must be an integer in 0..{num_classes - 1}, got "
-            f'{label!r}'
-        )
+    if not _is_int(label) or not 0 <= label < (num_classes or label + 1):
+        span = 'at least 0' if num_classes is None else f'in 0..{num_classes - 1}'
+        yield 'bad-label', f"'label' must be an integer {span}, got {_short(label)}"
     if not _is_int(start) or start < 0:
-        raise ValueError(f"{where}: 'start' must be an integer >= 0, got {start!r}")
-    boxes = _box_array(tube.get('boxes'), start, where)
-    if start + len(boxes) > video['num_frames']:
-        raise ValueError(
-            f'{where}: frames {start}..{start + len(boxes) - 1} leave the video, which '
-            f'has num_frames {video["num_frames"]}'
+        yield 'bad-entry', f"'start' must be an integer >= 0, got {_short(start)}"
+        start = None
+    try:
+        boxes = _box_array(tube.get('boxes'), start or 0)
+    except ValueError as error:
+        yield 'bad-entry', str(error)
+        return
+    length, start = video.get('num_frames'), start or 0
+    if _is_int(length) and start + len(boxes) > length:
+        yield (
+            'tube-outside-video',
+            f'frames {start}..{start + len(boxes) - 1} leave the video, which has '
+            f'num_frames {length}; cut the tube or correct num_frames',
         )
-    width, height = video['width'], video['height']
-    ordered = (boxes[:, :2] < boxes[:, 2:]).all(1)
-    inside = (boxes >= 0).all(1) & (boxes[:, 2:] <= (width, height)).all(1)
-    for good, rule in (
-        (np.isfinite(boxes).all(1), 'must be finite'),
-        (ordered, 'must have x1 < x2 and y1 < y2'),
-        (inside, f'must lie within the frame of {width} x {height}; clip it'),
+    size = video.get('width'), video.get('height')
+    yield from _box_problems(boxes, start, size if all(map(_is_int, size)) else None)
+
+
+def _box_problems(
+    boxes: np.ndarray, start: int, size: tuple[int, int] | None
+) -> Iterator[tuple[str, str]]:
+    finite = np.isfinite(boxes).all(1)
+    inverted = finite & (boxes[:, :2] > boxes[:, 2:]).any(1)
+    empty = finite & ~inverted & (boxes[:, :2] == boxes[:, 2:]).any(1)
+    limits = size or (np.inf, np.inf)
+    inside = (boxes >= 0).all(1) & (boxes[:, 2:] <= limits).all(1)
+    order = 'must have x1 < x2 and y1 < y2'
+    width, height = limits
+    for kind, bad, rule in (
+        ('box-not-finite', ~finite, 'must be finite'),
+        ('box-inverted', inverted, order),
+        ('box-empty', empty, f'{order}; a box without area is no box'),
+        (
+            'box-outside-frame',
+            finite & ~inverted & ~empty & ~inside,
+            f'must lie within the frame of {width} x {height}; clip it',
+        ),
     ):
-        if not good.all():
-            bad = int(np.argmin(good))
-            raise ValueError(
-                f'{where}: frame {start + bad}: box [x1, y1, x2, y2] {rule}, got '
-                f'{boxes[bad].tolist()}'
+        if bad.any():
+            first = int(np.argmax(bad))
+            box, more = boxes[first], int(bad.sum()) - 1
+            yield (
+                kind,
+                f'frame {start + first}: box [x1, y1, x2, y2] {rule}'
+                f'{_guess(kind, box, limits)}, got {box.tolist()}'
+                + (f'; so are {more} more of its boxes' if more else ''),
             )
 
 
-def _box_array(boxes: Any, start: int, where: str) -> np.ndarray:
+def _guess(kind: str, box: np.ndarray, limits: tuple[float, float]) -> str:
+    """What may have happened, for two mistakes that files in use have."""
+    wrapped = box[2:] + 256 * (box[2:] < box[:2])
+    if kind == 'box-inverted' and (box < 256).all() and (wrapped <= limits).all():
+        return '; did x + width overflow 8 bits? Cast to int before adding'
+    over = box[2:] - limits
+    if kind == 'box-outside-frame' and (box[:2] >= 1).all() and over.max() == 1:
+        return ', or subtract 1 from all if they are counted from 1'
+    return ''
+
+
+def _box_array(boxes: Any, start: int) -> np.ndarray:
     if isinstance(boxes, np.ndarray):
         boxes = boxes.tolist()
     if not isinstance(boxes, list) or not boxes:
         raise ValueError(
-            f"{where}: 'boxes' must be a non-empty list of [x1, y1, x2, y2], got "
-            f'{boxes!r}'
+            "'boxes' must be a non-empty list of [x1, y1, x2, y2], one for each frame "
+            f'from start on, got {_short(boxes)}'
         )
     try:
         kinds = set(map(type, chain.from_iterable(boxes)))
@@ -141,10 +235,15 @@ def _box_array(boxes: Any, start: int, where: str) -> np.ndarray:
             or not all(type(value) in (int, float) for value in box)
         ):
             raise ValueError(
-                f'{where}: frame {start + index}: a box must be four numbers '
-                f'[x1, y1, x2, y2], got {box!r}'
+                f'frame {start + index}: a box must be four numbers '
+                f'[x1, y1, x2, y2], got {_short(box)}'
             )
-    raise ValueError(f'{where}: a coordinate is too large for a float')
+    raise ValueError('a coordinate is too large for a float')
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f'{text[:197]}...'
 
 
 def _is_int(value: Any) -> bool:

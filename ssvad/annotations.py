@@ -11,13 +11,13 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 
 from ssvad.annotation_checks import check_annotations
+from ssvad.files import read_json, read_text, write_bytes, write_text
 
 FORMAT = 'ssvad-tubes-1'
 
@@ -35,17 +35,24 @@ def load_annotations(path: str | os.PathLike) -> dict:
         ValueError: the file is not JSON or breaks a rule of the format; the message
             names file, video, tube, frame and value.
     """
-    try:
-        data = json.loads(Path(path).read_text(encoding='utf-8-sig'))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path}: not a JSON text file ({error})') from error
+    data = read_unchecked(path)
+    check_annotations(data.get('classes'), data.get('videos'), str(path))
+    return data
+
+
+def read_unchecked(path: str | os.PathLike) -> dict:
+    """Read an annotation file of which nothing but the format's name is sure.
+
+    Raises:
+        ValueError: the file is not JSON or says that it is something else.
+    """
+    data = read_json(path)
     if not isinstance(data, dict) or data.get('format') != FORMAT:
         found = data.get('format') if isinstance(data, dict) else type(data).__name__
         raise ValueError(
             f"{path}: expected an object with format '{FORMAT}', got {found!r}; "
             'convert it with one of the tools/convert_* scripts'
         )
-    check_annotations(data.get('classes'), data.get('videos'), str(path))
     return data
 
 
@@ -71,7 +78,7 @@ def save_annotations(
     )
     names = json.dumps(classes, ensure_ascii=False)
     text = f'{{"format": "{FORMAT}",\n"classes": {names},\n"videos": [\n{lines}\n]}}\n'
-    _write_text(path, text)
+    write_text(path, text)
 
 
 def save_masks(path: str | os.PathLike, masks: np.ndarray) -> None:
@@ -94,7 +101,7 @@ def save_masks(path: str | os.PathLike, masks: np.ndarray) -> None:
     bits = np.packbits(masks.reshape(len(masks), -1), axis=1)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, shape=np.array(masks.shape, np.int64), bits=bits)
-    _write_bytes(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
 
 
 def load_masks(
@@ -114,23 +121,23 @@ def load_masks(
         FileNotFoundError: there is no such file.
         ValueError: it is no mask file, or one of a video of another shape.
     """
+    frames, height, width = shape = tuple(map(int, shape))
+    packed = frames, -(-height * width // 8)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            bits, found = arrays['bits'], tuple(arrays['shape'].tolist())
+        bits, found = _unpack(path, packed[0] * packed[1] + 4096)
     except FileNotFoundError:
         raise
     # A damaged archive may raise nearly anything.
     except Exception as error:
         raise ValueError(
-            f"{path}: not an npz mask file with 'bits' and 'shape' ({error})"
+            f"{path}: not an npz mask file with 'bits' and 'shape' for masks (frames, "
+            f'height, width) = {shape} ({error})'
         ) from error
-    frames, height, width = shape = tuple(map(int, shape))
     if found != shape:
         raise ValueError(
             f'{path}: expected masks (frames, height, width) = {shape} as the video '
             f'has, got {found}'
         )
-    packed = frames, -(-height * width // 8)
     if bits.shape != packed or bits.dtype != np.uint8:
         raise ValueError(
             f'{path}: expected bits {packed} uint8 for masks {shape}, got '
@@ -140,34 +147,57 @@ def load_masks(
     return masks.reshape(-1, height, width)
 
 
+def _unpack(path: str | os.PathLike, limit: int) -> tuple[np.ndarray, tuple]:
+    with np.load(path, allow_pickle=False) as arrays:
+        # Packed, a thousand times as much would fit in the file.
+        size = sum(entry.file_size for entry in arrays.zip.infolist())
+        if size > limit:
+            raise ValueError(f'unpacks to {size} bytes, expected at most {limit}')
+        return arrays['bits'], tuple(arrays['shape'].tolist())
+
+
 def read_split(path: str | os.PathLike) -> list[str]:
     """Read a split list: one video id a line, empty lines and ``#`` lines skipped.
 
     Raises:
         ValueError: the list holds no id, or one id twice.
     """
-    ids: list[str] = []
     seen: dict[str, int] = {}
-    text = Path(path).read_text(encoding='utf-8-sig')
-    for number, line in enumerate(text.split('\n'), 1):
-        line = line.strip()
-        if not line or line.startswith('#'):
-            continue
-        if line in seen:
+    for number, video_id in split_lines(path):
+        if video_id in seen:
             raise ValueError(
-                f"{path}: line {number}: '{line}' stands on line {seen[line]} already"
+                f"{path}: line {number}: '{video_id}' stands on line {seen[video_id]} "
+                'already'
             )
-        seen[line] = number
-        ids.append(line)
-    if not ids:
+        seen[video_id] = number
+    if not seen:
         raise ValueError(f'{path}: expected one video id a line, found none')
-    return ids
+    return list(seen)
+
+
+def split_lines(path: str | os.PathLike) -> list[tuple[int, str]]:
+    """Numbers, from 1, and ids of the lines of a split list, none checked."""
+    lines = (line.strip() for line in read_text(path).split('\n'))
+    return [
+        (number, line)
+        for number, line in enumerate(lines, 1)
+        if line and not line.startswith('#')
+    ]
 
 
 def write_split(path: str | os.PathLike, ids: Iterable[str], comment: str = '') -> None:
     """Write a split list, with ``comment`` as its first line if given."""
     head = [f'# {comment}'] if comment else []
-    _write_text(path, '\n'.join([*head, *ids]) + '\n')
+    write_text(path, '\n'.join([*head, *ids]) + '\n')
+
+
+def ids_by_class(videos: Iterable[dict]) -> dict[int, list[str]]:
+    """Ids of annotated videos by class, which is the label of their first tube."""
+    ids: dict[int, list[str]] = {}
+    for video in videos:
+        if video['tubes']:
+            ids.setdefault(video['tubes'][0]['label'], []).append(video['id'])
+    return ids
 
 
 def split_by_class(
@@ -175,11 +205,8 @@ def split_by_class(
 ) -> tuple[list[str], list[str]]:
     """Draw the labelled part of a training set, class by class.
 
-    Of the n videos of a class ``floor(fraction * n)`` become labelled (the rule of the
-    lineage's published lists); a video's class is the label of its first tube, a video
-    without tubes is always unlabelled. The order in which videos are drawn is a hash of
-    seed and id, hence for one seed a larger fraction contains the smaller one, and the
-    order of ``videos`` does not matter.
+    Of the n videos of a class ``floor(fraction * n)`` become labelled, the rule of the
+    lineage's published lists; how they are drawn is said in :func:`draw_by_class`.
 
     Args:
         videos: Entries of an annotation file (the training videos only).
@@ -194,27 +221,52 @@ def split_by_class(
     """
     if not 0 < fraction < 1:
         raise ValueError(f'fraction must lie between 0 and 1, got {fraction!r}')
-    by_class: dict[int, list[str]] = {}
-    for video in videos:
-        if video['tubes']:
-            by_class.setdefault(video['tubes'][0]['label'], []).append(video['id'])
-
-    def draw(video_id: str) -> bytes:
-        return hashlib.sha256(f'{seed} {video_id}'.encode()).digest()
-
-    labeled: list[str] = []
-    for ids in by_class.values():
-        count = int(Fraction(str(fraction)) * len(ids))
-        labeled += sorted(ids, key=draw)[:count]
-    if not labeled:
-        sizes = {label: len(ids) for label, ids in sorted(by_class.items())}
+    sizes = {label: len(ids) for label, ids in sorted(ids_by_class(videos).items())}
+    share = Fraction(str(fraction))
+    counts = {label: int(share * size) for label, size in sizes.items()}
+    if not any(counts.values()):
         raise ValueError(
             f'fraction {fraction} labels no video: floor(fraction * n) is 0 in every '
             f'class; videos per class: {sizes}. Take a larger fraction'
         )
-    chosen = set(labeled)
-    rest = {video['id'] for video in videos} - chosen
-    return sorted(labeled), sorted(rest)
+    return draw_by_class(videos, counts, seed)
+
+
+def draw_by_class(
+    videos: Sequence[dict], counts: Mapping[int, int], seed: int
+) -> tuple[list[str], list[str]]:
+    """Draw some videos of each class.
+
+    They are drawn in the order of a hash of seed and id, hence for one seed a larger
+    count contains the smaller one, and the order of ``videos`` does not matter. A video
+    without tubes has no class and is never drawn.
+
+    Args:
+        videos: Entries of an annotation file.
+        counts: How many videos to draw, by label.
+        seed: Any integer.
+
+    Returns:
+        Ids of the drawn videos and of all others, each sorted.
+
+    Raises:
+        ValueError: a class has fewer videos.
+    """
+
+    def draw(video_id: str) -> bytes:
+        return hashlib.sha256(f'{seed} {video_id}'.encode()).digest()
+
+    by_class = ids_by_class(videos)
+    drawn: list[str] = []
+    for label, count in counts.items():
+        ids = by_class.get(label, [])
+        if count > len(ids):
+            raise ValueError(
+                f'class {label} has {len(ids)} videos, {count} cannot be drawn'
+            )
+        drawn += sorted(ids, key=draw)[:count]
+    rest = {video['id'] for video in videos} - set(drawn)
+    return sorted(drawn), sorted(rest)
 
 
 def _plain_video(video: dict) -> dict:
@@ -225,18 +277,3 @@ def _plain_video(video: dict) -> dict:
         boxes = [[int(v) if v.is_integer() else v for v in box] for box in boxes]
         tubes.append({**tube, 'boxes': boxes})
     return {**video, 'tubes': tubes}
-
-
-def _write_text(path: str | os.PathLike, text: str) -> None:
-    _write_bytes(path, text.encode('utf-8'))
-
-
-def _write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -30,10 +30,14 @@ from pathlib import Path
 import numpy as np
 
 from conversion.findings import Findings
+from conversion.mat_size import check_size
 from conversion.videos import usable_length
 from ssvad.annotations import save_annotations, save_masks, write_split
+from ssvad.files import read_text
 
 VIDEOS = 'ReCompress_Videos'
+# Of the masks of one video, unpacked.
+MAX_BYTES = 1 << 28
 FLAGS = {'0': None, '1': 'train', '2': 'test'}
 PUBLISHED = {
     'classes': 21,
@@ -55,7 +59,7 @@ def read_split_file(path: Path) -> dict[str, str | None]:
         ValueError: a line of another form, or one video twice.
     """
     parts = {}
-    for number, line in enumerate(path.read_text('utf-8').splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         *names, flag = line.strip().rsplit(maxsplit=1)
@@ -73,7 +77,7 @@ def load_part_mask(path: Path) -> np.ndarray:
     """Read the matrix of a puppet_mask.mat, (h, w, frames) of any kind of number.
 
     Raises:
-        ValueError: damaged, or without such a matrix.
+        ValueError: damaged, without such a matrix, or of more than ``MAX_BYTES``.
     """
     try:
         from scipy.io import loadmat
@@ -82,6 +86,7 @@ def load_part_mask(path: Path) -> np.ndarray:
             'reading .mat files needs SciPy; install it with `pip install scipy`'
         ) from error
     try:
+        check_size(path, MAX_BYTES)
         part_mask = loadmat(path, variable_names=['part_mask'])['part_mask']
         # MATLAB does not keep the last axis of a single frame.
         part_mask = np.atleast_3d(part_mask)
@@ -132,8 +137,8 @@ def convert_video(
         findings.add('videos with other values than 0 and 1 in a mask', video_id)
     _, height, width = masks.shape
     if (root / VIDEOS).is_dir():
-        path = root / VIDEOS / f'{video_id}.avi'
-        length = usable_length(path, (width, height), None, findings)
+        file, size = f'{video_id}.avi', (width, height)
+        length = usable_length(root / VIDEOS, file, size, None, findings)
         if length is None:
             return None
         behind = max(length - len(masks), 0)

@@ -45,6 +45,7 @@ from conversion.ucf24_xml import read_xml_files
 from conversion.values import whole
 from conversion.videos import usable_length
 from ssvad.annotations import save_annotations, write_split
+from ssvad.files import read_text
 
 __all__ = ['Findings', 'class_table', 'convert', 'convert_tube', 'read_source']
 
@@ -119,8 +120,8 @@ def convert(
             num_frames = whole(num_frames, f"{where}: 'numf'")
         file = f'{video_id}.{video_ext}'
         if video_root is not None:
-            path, size = video_root / file, (WIDTH, HEIGHT)
-            num_frames = usable_length(path, size, num_frames, findings)
+            size = WIDTH, HEIGHT
+            num_frames = usable_length(video_root, file, size, num_frames, findings)
             if num_frames is None:
                 continue
         if num_frames is None:
@@ -151,7 +152,7 @@ def convert(
 def read_testlist(path: Path) -> list[str]:
     """Ids of a UCF list, with or without file extension and label behind."""
     ids = []
-    for line in path.read_text().splitlines():
+    for line in read_text(path).splitlines():
         if line.strip():
             name = PurePosixPath(line.split()[0])
             ids.append(str(name.with_suffix('') if name.suffix else name))

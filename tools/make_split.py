@@ -5,21 +5,23 @@
         --fraction 0.2 --seed 47 --out-dir data/ucf24/splits/20_seed47
 
 Of the n videos of a class floor(fraction * n) become labelled, as in the published
-lists; for one seed a larger fraction contains the smaller one.
+lists; with --count N in its place, N videos of every class. For one seed a larger share
+contains the smaller one, of either kind.
 
 The unlabelled list is all the rest, or with --unlabeled-times N (paper Fig. 5: 1 to 4)
-N times as many videos of each class as are labelled; for one fraction and seed a larger
-N contains the smaller one. Videos without annotation have no class and are left out.
+N times as many videos of each class as are labelled; for one share and seed a larger N
+contains the smaller one. Videos without annotation have no class and are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
 from ssvad.annotations import (
+    draw_by_class,
+    ids_by_class,
     load_annotations,
     read_split,
     split_by_class,
@@ -30,15 +32,25 @@ from ssvad.annotations import (
 def make_split(
     annotations: dict,
     train: list[str],
-    fraction: float,
+    fraction: float | None,
     seed: int,
     test: list[str] | None = None,
+    count: int | None = None,
 ) -> tuple[list[str], list[str]]:
     """Ids of the labelled and the unlabelled videos of ``train``.
 
+    Args:
+        annotations: As :func:`load_annotations` returns them.
+        train: Ids to divide.
+        fraction: Share of every class to label, rounded down; None if ``count`` says
+            how many videos of every class.
+        seed: Any integer.
+        test: Ids that ``train`` must not contain.
+        count: Videos of every class to label.
+
     Raises:
         ValueError: a listed video is not annotated, stands in ``test`` as well, or
-            the fraction labels nothing.
+            the share labels nothing, more than there is, or everything.
     """
     videos = {video['id']: video for video in annotations['videos']}
     unknown = sorted(set(train) - set(videos))
@@ -51,19 +63,31 @@ def make_split(
     if shared:
         raise ValueError(
             f'{len(shared)} training videos stand in the test list too, the first is '
-            f"'{shared[0]}'"
+            f"'{shared[0]}'; take them out of one of the lists"
         )
-    return split_by_class([videos[video_id] for video_id in train], fraction, seed)
+    chosen = [videos[video_id] for video_id in train]
+    if count is None:
+        return split_by_class(chosen, fraction, seed)
+    return _split_by_count(annotations['classes'], chosen, count, seed)
 
 
-def by_class(annotations: dict, ids: Sequence[str]) -> dict[int, list[dict]]:
-    """The videos of ``ids`` by the label of their first tube, if they have one."""
-    wanted = set(ids)
-    videos: dict[int, list[dict]] = {}
-    for video in annotations['videos']:
-        if video['id'] in wanted and video['tubes']:
-            videos.setdefault(video['tubes'][0]['label'], []).append(video)
-    return videos
+def _split_by_count(
+    classes: Sequence[str], videos: Sequence[dict], count: int, seed: int
+) -> tuple[list[str], list[str]]:
+    sizes = {label: len(ids) for label, ids in ids_by_class(videos).items()}
+    small = {classes[label]: n for label, n in sorted(sizes.items()) if n < count}
+    if count < 1 or small or not sizes:
+        raise ValueError(
+            f'count must be at least 1 and at most the videos of a class, got {count}; '
+            f'classes with fewer: {small or "none"}'
+        )
+    labeled, unlabeled = draw_by_class(videos, dict.fromkeys(sizes, count), seed)
+    if not unlabeled:
+        raise ValueError(
+            f'count {count} labels all {len(labeled)} videos, none is left unlabelled; '
+            'take a smaller one'
+        )
+    return labeled, unlabeled
 
 
 def limit_unlabeled(
@@ -80,22 +104,21 @@ def limit_unlabeled(
     """
     if times < 1:
         raise ValueError(f'expected at least 1 times the labelled videos, got {times}')
-    rest = by_class(annotations, unlabeled)
-    chosen = []
-    for label, videos in sorted(by_class(annotations, labeled).items()):
-        count, available = times * len(videos), rest.get(label, [])
-        if count > len(available):
+    videos = {video['id']: video for video in annotations['videos']}
+    given = ids_by_class(videos[video_id] for video_id in labeled)
+    rest = [videos[video_id] for video_id in unlabeled]
+    available = ids_by_class(rest)
+    counts = {label: times * len(ids) for label, ids in sorted(given.items())}
+    for label, count in counts.items():
+        others = len(available.get(label, []))
+        if count > others:
             raise ValueError(
-                f"class '{annotations['classes'][label]}' has {len(videos)} labelled "
-                f'videos and {len(available)} others, {times} times would be {count}; '
+                f"class '{annotations['classes'][label]}' has {len(given[label])} "
+                f'labelled videos and {others} others, {times} times would be {count}; '
                 'take a smaller number'
             )
-        if count == len(available):
-            chosen += [video['id'] for video in available]
-        else:  # the order in which labelled videos are drawn goes on
-            share = Fraction(count, len(available))
-            chosen += split_by_class(available, share, seed)[0]
-    return sorted(chosen)
+    # the order in which labelled videos are drawn goes on
+    return draw_by_class(rest, counts, seed)[0]
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -106,7 +129,9 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('annotations', type=Path, help='neutral annotation file')
     parser.add_argument('--train', type=Path, required=True, help='list to split')
     parser.add_argument('--test', type=Path, help='list that must share no video')
-    parser.add_argument('--fraction', type=float, required=True, help='in (0, 1)')
+    share = parser.add_mutually_exclusive_group(required=True)
+    share.add_argument('--fraction', type=float, help='of every class, in (0, 1)')
+    share.add_argument('--count', type=int, help='labelled videos of every class')
     parser.add_argument('--seed', type=int, required=True)
     parser.add_argument(
         '--unlabeled-times',
@@ -126,8 +151,13 @@ def main(argv=None) -> None:
     annotations = load_annotations(args.annotations)
     train = read_split(args.train)
     test = None if args.test is None else read_split(args.test)
-    labeled, unlabeled = make_split(annotations, train, args.fraction, args.seed, test)
-    comment = f'fraction {args.fraction}, seed {args.seed}, per class, rounded down'
+    labeled, unlabeled = make_split(
+        annotations, train, args.fraction, args.seed, test, args.count
+    )
+    share = f'fraction {args.fraction}', 'per class, rounded down'
+    if args.count is not None:
+        share = f'{args.count} videos', 'per class'
+    comment = f'{share[0]}, seed {args.seed}, {share[1]}'
     if args.unlabeled_times is not None:
         times = args.unlabeled_times
         unlabeled = limit_unlabeled(annotations, labeled, unlabeled, times, args.seed)
@@ -136,8 +166,9 @@ def main(argv=None) -> None:
         path = args.out_dir / f'{name}.txt'
         write_split(path, ids, comment)
         print(f'{len(ids)} videos -> {path}')
-    unlucky = set(by_class(annotations, train)) - set(by_class(annotations, labeled))
-    empty = [annotations['classes'][label] for label in sorted(unlucky)]
+    videos = {video['id']: video for video in annotations['videos']}
+    known, found = (ids_by_class(videos[i] for i in ids) for ids in (train, labeled))
+    empty = [annotations['classes'][label] for label in sorted(set(known) - set(found))]
     if empty:
         print(f'warning: no labelled video of {", ".join(empty)}')
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from ssvad.files import read_json
 
 from .findings import Findings
 from .tracks import clip_box, number
@@ -66,10 +67,7 @@ def read_coco(
 
 
 def _load(path: Path) -> dict[str, dict[Any, dict]]:
-    try:
-        data = json.loads(path.read_text(encoding='utf-8-sig'))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path}: not a JSON text file ({error})') from error
+    data = read_json(path)
     tables: dict[str, dict[Any, dict]] = {}
     for kind in KINDS:
         items = data.get(kind) if isinstance(data, dict) else None

@@ -142,8 +142,20 @@ ALLOWED = {
 }
 
 
-class PlainUnpickler(pickle.Unpickler):
+# Python's own unpickler, not the one in C: that one reserves and fills as much memory
+# as a number in the pickle says, so that 9 bytes could take 32 GB.
+class PlainUnpickler(pickle._Unpickler):
     """Unpickler that builds numbers, texts, containers and NumPy arrays of them."""
+
+    def load_bytearray8(self) -> None:
+        """Take as many bytes as there are, whatever their number is said to be."""
+        size = int.from_bytes(self.read(8), 'little')
+        self.append(bytearray(self.read(size)))
+
+    dispatch = {
+        **pickle._Unpickler.dispatch,
+        pickle.BYTEARRAY8[0]: load_bytearray8,
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in of one of the few allowed names."""

@@ -131,14 +131,15 @@ def make_videos(
             dropped, and lengths are the real ones.
 
     Raises:
-        ValueError: nothing tells how long a video is.
+        ValueError: nothing tells how long a video is, or its name leaves the folder.
     """
     videos = []
     for source in sources:
         name, num_frames = source['id'], source['length']
         if video_root is not None:
-            path, size = video_root / source['file'], source['size']
-            num_frames = usable_length(path, size, num_frames, findings)
+            num_frames = usable_length(
+                video_root, source['file'], source['size'], num_frames, findings
+            )
             if num_frames is None:
                 continue
         elif num_frames is None:

@@ -9,18 +9,17 @@ are uint8 or uint16, whichever holds the value.
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.io import loadmat
 
+from .mat_size import check_size
 from .values import whole
 
 FIELDS = {'name', 'num_imgs', 'tubes'}
 TUBE_FIELDS = {'sf', 'ef', 'class', 'boxes'}
-COMPRESSED = 15
 
 
 def read_mat(path: Path, limit: int = 1 << 28) -> dict[str, dict]:
@@ -33,7 +32,7 @@ def read_mat(path: Path, limit: int = 1 << 28) -> dict[str, dict]:
     Raises:
         ValueError: not such a file, larger than ``limit``, or a video occurs twice.
     """
-    _check_size(path, limit)
+    check_size(path, limit)
     try:
         with path.open('rb') as file:
             table = loadmat(file, variable_names=['annot']).get('annot')
@@ -81,32 +80,3 @@ def _check_struct(value: Any, fields: set, where: str) -> None:
             f'{where}: expected a structure array with the fields {sorted(fields)}, '
             f'got {sorted(names) or type(value).__name__}'
         )
-
-
-def _check_size(path: Path, limit: int) -> None:
-    """Refuse other files, and compressed ones that would fill the memory."""
-    raw = path.read_bytes() if path.stat().st_size <= limit else b''
-    if raw[:10] == b'MATLAB 7.3' or raw[1:4] == b'HDF':
-        raise ValueError(
-            f'{path}: a MATLAB 7.3 (HDF5) file; save it again with save -v7'
-        )
-    order = {b'IM': 'little', b'MI': 'big'}.get(raw[126:128])
-    if raw and order is None:
-        raise ValueError(f'{path}: not a MATLAB 5 file')
-    position, size = 128, 128
-    while raw and position + 8 <= len(raw):
-        kind, length = (
-            int.from_bytes(raw[at : at + 4], order) for at in (position, position + 4)
-        )
-        start, position = position + 8, position + 8 + length
-        size += length if kind != COMPRESSED else 0
-        unpack = zlib.decompressobj()
-        rest = raw[start:position] if kind == COMPRESSED else b''
-        while rest and size <= limit:
-            try:
-                size += len(unpack.decompress(rest, 1 << 20))
-            except zlib.error as error:
-                raise ValueError(f'{path}: damaged: {error}') from error
-            rest = unpack.unconsumed_tail
-    if not raw or size > limit:
-        raise ValueError(f'{path}: holds more than {limit} bytes, or none')

@@ -30,6 +30,9 @@ from .safe_xml import read_xml
 # Files that UCF101 inherited from its predecessor keep the old names.
 OLD_NAMES = {'basketballshooting': 'basketball', 'walking': 'walkingwithdog'}
 MEGABYTES = 16
+SPANNED = ('bbox', 'bvalue')
+# Persons have a box a frame; 30 bytes could ask for a hundred thousand.
+MAX_FRAMES = 1_000_000
 
 
 def read_xml_files(path: Path, findings: Findings) -> dict[str, dict]:
@@ -74,6 +77,11 @@ def _entry(file: Path, video_id: str, findings: Findings) -> dict:
     if sources[1:]:
         findings.add('XML files with several sources, the first is read', video_id)
     numf = sources[0].find("file/attribute[@name='NUMFRAMES']/dvalue")
+    asked = sum(_count_frames(p, where) for p in sources[0].iter('object'))
+    if asked > MAX_FRAMES:
+        raise ValueError(
+            f'{where}: framespans of {asked} frames, expected at most {MAX_FRAMES}'
+        )
     annotations = []
     idle = []
     for index, person in enumerate(sources[0].findall('object')):
@@ -152,6 +160,12 @@ def _spans(element: Element, where: str) -> list[tuple[int, int]]:
 def _frames(spans: list[tuple[int, int]]) -> Iterator[int]:
     for first, last in spans:
         yield from range(first, last + 1)
+
+
+def _count_frames(person: Element, where: str) -> int:
+    visible = _spans(person, where)
+    spans = [_spans(e, where) or visible for e in person.iter() if e.tag in SPANNED]
+    return sum(max(last - first + 1, 0) for span in spans for first, last in span)
 
 
 def _number(element: Element, key: str, where: str, kind: type) -> float:

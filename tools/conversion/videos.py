@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from ssvad.annotation_checks import is_inside_folder
 from ssvad.datasets.frame_reader import VideoReadError, count_frames, iter_frames
 
 from .findings import Findings
@@ -18,7 +19,8 @@ def video_id(file: str) -> str:
 
 
 def usable_length(
-    path: Path,
+    root: Path,
+    file: str,
     size: tuple[int, int],
     num_frames: int | None,
     findings: Findings,
@@ -26,12 +28,22 @@ def usable_length(
     """Frames of a video that can be used, or None if it is not to be used.
 
     Args:
-        path: The video.
+        root: Folder of the videos.
+        file: The video, or the folder of its frames, relative to it.
         size: Width and height that its annotation is about.
         num_frames: Length that its annotation says, or None if it says none.
         findings: Gets why a video is not used, or not as long as annotated.
+
+    Raises:
+        ValueError: ``file`` leaves the folder; it is not opened.
     """
-    if not path.is_file():
+    if not is_inside_folder(file):
+        raise ValueError(
+            f"expected a path relative to {root}, with '/' and without '..', got "
+            f'{file!r}'
+        )
+    path = root / file
+    if not path.exists():
         findings.add('videos missing, dropped', path.name)
         return None
     try:

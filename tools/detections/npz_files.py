@@ -25,6 +25,8 @@ from ssvad.evaluation.tubes import Tube
 from .rows import Rows, Target, as_rows, checked_boxes, checked_tubes
 
 QUANTISED = {'score': 2.0**24, 'boxes': 4.0}
+# Unpacked, in bytes: of all of UCF101-24 it takes some hundred million.
+LIMIT = 1 << 33
 
 
 def read_npz_boxes(path: Path, target: Target) -> FrameBoxes:
@@ -98,6 +100,9 @@ def _read(
     found = {}
     try:
         with np.load(path, allow_pickle=False) as file:
+            size = sum(entry.file_size for entry in file.zip.infolist())
+            if size > LIMIT:
+                raise ValueError(f'unpacks to {size} bytes, at most {LIMIT} are read')
             for key in [*needed, *optional, 'names']:
                 if f'{key}_q' in file and key in QUANTISED:
                     found[key] = np.asarray(file[f'{key}_q'] / QUANTISED[key])

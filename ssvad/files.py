@@ -1,0 +1,61 @@
+"""Reading text files that somebody else wrote, and writing files all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+# All of UCF101-24 takes 10 MB; reading a file takes some ten times its size.
+MAX_BYTES = 1 << 29
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """Read a text file.
+
+    Raises:
+        ValueError: it is larger than ``MAX_BYTES`` or not UTF-8.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ValueError(
+            f'{path}: {size} bytes, expected at most {MAX_BYTES}; divide it into '
+            'several files'
+        )
+    try:
+        return path.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: not a UTF-8 text file ({error})') from error
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ValueError: as for :func:`read_text`, or it is not JSON.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path}: not a JSON text file ({error})') from error
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a UTF-8 text file; an existing one is replaced when the new is whole."""
+    write_bytes(path, text.encode('utf-8'))
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file; an existing one is replaced when the new one is whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, because only there the final renaming is atomic.
+    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
