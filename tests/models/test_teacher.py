@@ -10,6 +10,7 @@ from torch import nn
 
 from ssvad.models import Teacher
 from ssvad.models.semi.teacher import average_decay
+from tests import golden_smt as golden
 from tests.helpers import make_batch
 from tests.models.methods import batch, build
 
@@ -124,3 +125,51 @@ def test_teacher_sees_the_class_of_labelled_clips_only():
     head.register_forward_hook(lambda module, args, output: seen.append(args[1]))
     model(inputs, samples, mode='loss')
     assert [labels.tolist() for labels in seen] == [[0, -1]]
+
+
+class Toy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(3, 4)
+        self.bn = nn.BatchNorm1d(4)
+        self.b = nn.Linear(4, 2)
+
+
+def set_flat(module, flat):
+    flat = golden.tensor(flat)
+    sizes = [p.numel() for p in module.parameters()]
+    with torch.no_grad():
+        for parameter, values in zip(module.parameters(), flat.split(sizes)):
+            parameter.copy_(values.view_as(parameter))
+
+
+def flat_of(module):
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def test_teacher_moves_as_released():
+    values = golden.load('ema_update')
+    student = Toy().double()
+    set_flat(student, values['init'])
+    teacher = Teacher(dict(toy=student), float(values['decay']), 'own', 'train')
+    teacher.follow(dict(toy=student))
+    # ours starts with a copy; the release makes it when it builds the teacher, so that
+    # its first update, of equal networks, does nothing: in these values they differ
+    first = flat_of(teacher['toy']).lerp(golden.tensor(values['student_step1']), 0.5)
+    for step in values['steps']:
+        set_flat(student, values[f'student_step{step}'])
+        teacher.updates.fill_(int(step) - 1)
+        if step == 1:
+            set_flat(teacher['toy'], first)
+        else:
+            teacher.follow(dict(toy=student))
+        theirs = golden.tensor(values[f'teacher_step{step}'])
+        assert (flat_of(teacher['toy']) - theirs).abs().max() < 1e-6
+    assert (teacher['toy'].bn.running_mean == 0).all()
+
+
+@pytest.mark.parametrize('step', [1, 2, 3, 10, 200])
+def test_decay_as_released(step):
+    values = golden.load('ema_update')
+    ours = average_decay(step, float(values['decay']))
+    assert ours == pytest.approx(float(values[f'alpha_step{step}']), abs=1e-8)
