@@ -89,8 +89,9 @@ def test_training_evaluating_and_looking(tool, toy_config, tmp_path):
         assert 36 <= sum(1 for _ in film.decode(video=0)) <= 44
 
 
-def test_resumed_training_equals_uninterrupted_training(tool, toy_config, tmp_path):
-    config = toy_config('toy_semi_var.py', epochs=3)
+@pytest.mark.parametrize('name', ['toy_semi_var', 'toy_semi_stable_mean_teacher'])
+def test_resumed_training_equals_uninterrupted(tool, toy_config, tmp_path, name):
+    config = toy_config(f'{name}.py', epochs=3)
     tool('train.py', config, '--work-dir', 'whole')
     cut = tmp_path / 'cut'
     cut.mkdir()
@@ -102,6 +103,9 @@ def test_resumed_training_equals_uninterrupted_training(tool, toy_config, tmp_pa
     assert not all(torch.equal(whole[key], start[key]) for key in whole)
     for key, value in whole.items():
         assert torch.equal(value, resumed[key]), key
+    if 'teacher' in name:
+        log = next(cut.glob('*/vis_data/scalars.json')).read_text()
+        assert '"teacher/stad/frame_mAP@0.50"' in log
 
 
 @pytest.mark.parametrize('name', METHODS)
