@@ -14,6 +14,7 @@ from ssvad.geometry import WHOLE_FRAME, ViewGeometry
 class _View(NamedTuple):
     frames: list[np.ndarray]
     geometry: ViewGeometry
+    photometric: list[tuple] | None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -37,6 +38,7 @@ class PairedViews(BaseTransform):
         - imgs: T frames ``(h, w, 3)``
         - img_shape
         - modality (if a view flips)
+        - photometric (optional): what ``StrongPhotometric`` did to all views
 
     Modified Keys:
 
@@ -46,6 +48,8 @@ class PairedViews(BaseTransform):
     Added Keys:
 
         - views: ``{name: ViewGeometry}`` relative to the shared frame
+        - photometric (if colours change): ``{name: record}``, all changes of a view
+          for ``apply_photometric``, those before it included
 
     Args:
         views: Lists of transforms by name of the view.
@@ -83,6 +87,8 @@ class PairedViews(BaseTransform):
         results['imgs'] = [frame for view in views.values() for frame in view.frames]
         results['img_shape'] = next(iter(sizes.values()))
         results['views'] = {name: view.geometry for name, view in views.items()}
+        if any(view.photometric is not None for view in views.values()):
+            results['photometric'] = {n: v.photometric or [] for n, v in views.items()}
         return results
 
     def _run(self, name: str, results: dict) -> _View | None:
@@ -122,7 +128,7 @@ class PairedViews(BaseTransform):
                 'came out; a view must keep the frames (no ThreeCrop, TenCrop)'
             )
         geometry = ViewGeometry(tuple(float(value) for value in crop), hflip)
-        return _View(list(view['imgs']), geometry)
+        return _View(list(view['imgs']), geometry, view.get('photometric'))
 
     def __repr__(self) -> str:
         listed = ', '.join(f'{n}={transforms}' for n, transforms in self.views.items())

@@ -8,12 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmaction.registry import TRANSFORMS
 
+from ssvad.datasets.photometric import apply_photometric
 from ssvad.datasets.tube_masks import AlignMask
 from ssvad.datasets.views import PairedViews
 from ssvad.geometry import ViewGeometry, to_view
 
 HEIGHT, WIDTH, FRAMES = 24, 32, 3
 FLIP = dict(type='Flip', flip_ratio=1.0)
+NEVER = (0, 0, 0)
+STRONG = dict(  # contrast and blur, always
+    type='StrongPhotometric',
+    contrast=(1, 0.6, 1.4),
+    hue=NEVER,
+    brightness=NEVER,
+    saturation=NEVER,
+    grayscale=0,
+    blur=(1, 0.1, 2.0),
+)
 ZOOM = [
     dict(type='RandomResizedCrop', area_range=(0.3, 0.9)),
     dict(type='Resize', scale=(WIDTH, HEIGHT), keep_ratio=False),
@@ -172,3 +183,37 @@ def test_lazy_frames_are_refused():
     source = TRANSFORMS.build(dict(CROP, lazy=True))(sample())
     with pytest.raises(ValueError, match='Fuse'):
         PairedViews()(source)
+
+
+def test_the_strong_view_differs_in_colours_only():
+    np.random.seed(3)
+    source = sample()
+    frames = np.stack(source['imgs'])
+    results = PairedViews(weak=[], strong=[STRONG])(source)
+    weak, strong = np.stack(results['imgs']).reshape(2, *frames.shape)
+    assert results['views'] == dict(weak=ViewGeometry(), strong=ViewGeometry())
+    record = results['photometric']
+    assert record['weak'] == [] and len(record['strong']) == 2
+    assert np.array_equal(weak, frames) and not np.array_equal(strong, frames)
+    assert np.array_equal(apply_photometric(frames, record['strong']), strong)
+
+
+def test_colours_of_each_view_are_recorded_from_the_start():
+    np.random.seed(3)
+    source = sample()
+    frames = np.stack(source['imgs'])
+    source = TRANSFORMS.build(STRONG)(source)
+    shared = source['photometric']
+    results = PairedViews(a=[STRONG], b=[], c=[STRONG, FLIP])(source)
+    record = results['photometric']
+    assert record['b'] == shared and record['a'][:2] == shared == record['c'][:2]
+    assert len(record['a']) == 4 and record['a'] != record['c']
+    assert results['views']['c'] == ViewGeometry(hflip=True)
+    seen = np.stack(results['imgs']).reshape(3, *frames.shape)
+    assert np.array_equal(apply_photometric(frames, record['a']), seen[0])
+    assert np.array_equal(apply_photometric(frames, record['b']), seen[1])
+    assert np.array_equal(apply_photometric(frames, record['c'])[:, :, ::-1], seen[2])
+
+
+def test_without_changes_of_colour_there_is_no_record():
+    assert 'photometric' not in PairedViews()(sample())

@@ -16,7 +16,7 @@ unlabeled_pipeline = [
     timing,
     *_base_.decode,
     dict(type='DropLabels'),
-    dict(type='RandomCrop', size=48),
+    dict(type='RandomCrop', size=_base_.clip_size),
     shared_flip,
     views,
     *pack_clip,
@@ -35,7 +35,10 @@ train_dataloader = dict(
                 pipeline=labeled_pipeline,
             ),
             dict(
-                **_base_.source, split_file=unlabeled_split, pipeline=unlabeled_pipeline
+                **_base_.source,
+                split_file=unlabeled_split,
+                on_error='skip',
+                pipeline=unlabeled_pipeline,
             ),
         ],
     ),
