@@ -3,11 +3,10 @@
     python tools/benchmark_evaluation.py    # size of UCF101-24's test set, 2 minutes
     python tools/benchmark_evaluation.py --small     # seconds, only to see it run
 
-The set is tests/data/eval_public over and over. The loops go through classes,
-thresholds, videos and frames as ACT, MOC and the released capsule evaluator do, with
-NumPy for one box or tube at a time; nothing is read from files. They run on the first
-videos, times the number of boxes (tubes; frames for linking). Loop and package take
-turns; CPU seconds. Memory is what a call of the package allocates at most.
+The set is tests/data/eval_public over and over; nothing is read from files. The loops
+of benchmark_loops.py run on the first videos, times the number of boxes (tubes; frames
+for linking). Loop and package take turns; CPU seconds. Memory is what a call allocates
+at most. It is also the part 'evaluation' of benchmark.py.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import statistics
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,34 +25,25 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmark_loops import (  # noqa: E402
+    CLASSES,
+    THRS,
+    VideoSet,
+    loop_capsule,
+    loop_frame_ap,
+    loop_linking,
+    loop_video_ap,
+)
 from detections.linking import link_by_class  # noqa: E402
 from ssvad.evaluation import capsule_recall as capsule  # noqa: E402
-from ssvad.evaluation.average_precision import average_precision  # noqa: E402
-from ssvad.evaluation.boxes import box_iou  # noqa: E402
 from ssvad.evaluation.detections import boxes_of_tubes, concatenate_boxes  # noqa: E402
-from ssvad.evaluation.frame_ap import FrameBoxes, frame_ap  # noqa: E402
+from ssvad.evaluation.frame_ap import frame_ap  # noqa: E402
 from ssvad.evaluation.tubes import Tube  # noqa: E402
 from ssvad.evaluation.video_ap import video_ap  # noqa: E402
 from tests.evaluation import golden  # noqa: E402
 
-CLASSES, THRS = golden.NUM_CLASSES, golden.VIDEO_THRS
 TEST_SET_FRAMES = 159_289
 MOC = dict(iou_thr=0.5, max_gap=1, min_len=15, topk=10)
-
-
-class VideoSet(NamedTuple):
-    """Truth and detections of V videos; `num_frames` (V,) of each."""
-
-    gt: list[Tube]
-    tubes: list[Tube]
-    boxes: FrameBoxes
-    num_frames: list[int]
-
-    def first(self, num: int) -> VideoSet:
-        """The first videos."""
-        gt, tubes = ([t for t in part if t.video < num] for part in self[:2])
-        boxes = self.boxes.take(np.flatnonzero(self.boxes.video < num))
-        return VideoSet(gt, tubes, boxes, self.num_frames[:num])
 
 
 def make_set(num_frames: int) -> VideoSet:
@@ -75,105 +65,6 @@ def make_set(num_frames: int) -> VideoSet:
     enough = int(np.searchsorted(np.cumsum(lengths * copies), num_frames)) + 1
     gt, tubes = repeat(golden.gt_tubes()), repeat(golden.det_tubes())
     return VideoSet(gt, tubes, boxes, lengths * copies).first(enough)
-
-
-def loop_frame_ap(data: VideoSet) -> np.ndarray:
-    """Frame-AP (A, K), a pass for each threshold and class."""
-    gt, det = boxes_of_tubes(data.gt), data.boxes
-    result = np.full((len(THRS), CLASSES), np.nan)
-    for row, thr in enumerate(THRS):
-        for label in np.unique(gt.label):
-            one, mine = gt.label == label, det.label == label
-            left, hits = {}, []
-            for *place, box in zip(gt.video[one], gt.frame[one], gt.boxes[one]):
-                left.setdefault(tuple(place), []).append(box)
-            places, boxes = list(zip(det.video[mine], det.frame[mine])), det.boxes[mine]
-            for k in np.argsort(-det.scores[mine], kind='stable'):
-                near = left.get(places[k])
-                iou = box_iou(np.array(near), boxes[k]) if near else np.zeros(1)
-                hits.append(iou.max() >= thr)
-                if hits[-1]:
-                    del near[iou.argmax()]
-            result[row, label] = average_precision(hits, one.sum())
-    return result
-
-
-def loop_tube_iou(a: Tube, b: Tube) -> float:
-    """Temporal IoU times the mean box IoU on the shared frames."""
-    ends = a.start + len(a.boxes), b.start + len(b.boxes)
-    first, last = max(a.start, b.start), min(ends)
-    if last <= first:
-        return 0.0
-    boxes = (t.boxes[first - t.start : last - t.start] for t in (a, b))
-    return (last - first) / (max(ends) - min(a.start, b.start)) * box_iou(*boxes).mean()
-
-
-def loop_video_ap(data: VideoSet) -> np.ndarray:
-    """Video-AP (A, K), with the suppression done anew for each threshold."""
-    result = np.full((len(THRS), CLASSES), np.nan)
-    for row, thr in enumerate(THRS):
-        truth, found = {}, {}
-        for tubes, by_place in ((data.gt, truth), (data.tubes, found)):
-            for tube in tubes:
-                by_place.setdefault((tube.label, tube.video), []).append(tube)
-        for label in sorted({tube.label for tube in data.gt}):
-            left = {v: list(truth[c, v]) for c, v in truth if c == label}
-            num_gt, kept = sum(map(len, left.values())), []
-            for video in range(len(data.num_frames)):
-                mine = sorted(found.get((label, video), []), key=lambda t: -t.score)
-                while mine:
-                    kept.append(mine.pop(0))
-                    mine = [t for t in mine if loop_tube_iou(kept[-1], t) <= 0.3]
-            hits = []
-            for tube in sorted(kept, key=lambda tube: -tube.score):
-                near = left.get(tube.video, [])
-                ious = [loop_tube_iou(tube, other) for other in near]
-                hits.append(bool(ious) and max(ious) >= thr)
-                if hits[-1]:
-                    del near[int(np.argmax(ious))]
-            result[row, label] = average_precision(hits, num_gt)
-    return result
-
-
-def loop_linking(data: VideoSet) -> list[tuple]:
-    """MOC's linking of single frames: (video, class, first frame, length, score)."""
-    tubes = []
-    for video, num_frames in enumerate(data.num_frames):
-        one = data.boxes.take(np.flatnonzero(data.boxes.video == video))
-        by_frame = [one.take(np.flatnonzero(one.frame == f)) for f in range(num_frames)]
-        for label in range(CLASSES):
-            done, alive = [], []
-            for frame, here in enumerate(by_frame):
-                free = np.flatnonzero(here.label == label)
-                free = free[np.argsort(-here.scores[free], kind='stable')[:10]]
-                boxes, scores = here.boxes[free], here.scores[free]
-                waiting = []
-                alive.sort(key=lambda tube: -np.mean([link[2] for link in tube]))
-                for tube in alive:
-                    near = np.flatnonzero(box_iou(tube[-1][1], boxes) >= 0.5)
-                    if len(near):
-                        best = near[np.argmax(scores[near])]
-                        tube.append((frame, boxes[best], scores[best]))
-                        boxes = np.delete(boxes, best, axis=0)
-                        scores = np.delete(scores, best)
-                    (waiting if len(near) else done).append(tube)
-                alive = waiting + [[(frame, *new)] for new in zip(boxes, scores)]
-            for tube in done + alive:
-                if len(tube) >= 15:
-                    score = np.mean([link[2] for link in tube])
-                    tubes.append((video, label, tube[0][0], len(tube), float(score)))
-    return sorted(tubes)
-
-
-def loop_capsule(prob: np.ndarray, gt: np.ndarray) -> np.ndarray:
-    """Annotated frames whose IoU reaches each threshold, in 8-byte integers."""
-    both, hits = (prob >= 0.5).astype(np.int64) + gt, np.zeros(20)
-    for frame, truth in zip(both, gt):
-        if np.sum(truth):
-            iou = np.count_nonzero(frame == 2) / np.count_nonzero(frame > 0)
-            for k, thr in enumerate(capsule.THRESHOLDS):
-                hits[k] += iou >= thr
-    return hits
 
 
 def package_frame_ap(data: VideoSet) -> np.ndarray:
@@ -219,6 +110,21 @@ def capsule_calls(frames: int, side: int) -> dict[str, tuple[Callable, Callable]
     return {name: (loop, functools.partial(hits, counts[name])) for name in counts}
 
 
+class Compared(NamedTuple):
+    """Seconds of a loop and of the package on the whole set, and memory in MB.
+
+    ``loop_mb`` and ``same_mb`` are both for the videos that the loop ran on, and
+    ``full_mb`` is for the package on all of them.
+    """
+
+    name: str
+    loop: float
+    package: float
+    loop_mb: float
+    same_mb: float
+    full_mb: float
+
+
 def seconds(calls: Sequence[Callable], repeats: int) -> list[float]:
     """Median CPU seconds of calls that take turns."""
     times = []
@@ -230,27 +136,29 @@ def seconds(calls: Sequence[Callable], repeats: int) -> list[float]:
     return [statistics.median(times[k :: len(calls)]) for k in range(len(calls))]
 
 
-def print_row(name: str, calls: Sequence[Callable], factors, repeats: int) -> None:
+def megabytes(call: Callable) -> float:
+    """What a call allocates at most."""
+    tracemalloc.start()
+    call()
+    peak = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    return peak
+
+
+def compare(name: str, calls: Sequence[Callable], factors, repeats: int) -> Compared:
     """Compare loop, package on the loop's data, package; times get the factors."""
     # else their times do not compare; this also warms up
     loop, package = (np.array(call(), float) for call in calls[:2])
     np.testing.assert_allclose(package, loop, atol=1e-9, err_msg=name)
-    tracemalloc.start()
-    calls[2]()
-    peak = tracemalloc.get_traced_memory()[1] / 1e6
-    tracemalloc.stop()
-    loop, package = np.multiply(seconds([calls[0], calls[2]], repeats), factors)
-    cells = f'{loop:.3g} | {package:.3g} | {loop / package:.1f} | {peak:.1f}'
-    print(f'| {name} | {cells} |', flush=True)
+    times = np.multiply(seconds([calls[0], calls[2]], repeats), factors)
+    return Compared(name, *times.tolist(), *map(megabytes, calls))
 
 
-def print_growth(name: str, call: Callable, sets: list[VideoSet], repeats: int) -> None:
-    """Exponent of the time over the number of boxes, and the times."""
+def exponent(call: Callable, sets: Sequence[VideoSet], repeats: int) -> float:
+    """Slope of log time over log number of boxes."""
     times = seconds([functools.partial(call, data) for data in sets], repeats)
     sizes = [len(data.boxes.label) for data in sets]
-    slope = np.polyfit(np.log(sizes), np.log(times), 1)[0]
-    listed = ', '.join(f'{t:.3g} ({n})' for t, n in zip(times, sizes))
-    print(f'| {name} | {slope:.2f} | {listed} |', flush=True)
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
 
 
 def crowded(data: VideoSet, times: int) -> VideoSet:
@@ -262,38 +170,89 @@ def crowded(data: VideoSet, times: int) -> VideoSet:
     return data._replace(boxes=boxes._replace(boxes=boxes.boxes + shift, scores=scores))
 
 
+class Benchmark:
+    """A set of that many frames, and the first of its videos, on which loops run."""
+
+    def __init__(self, num_frames: int, repeats: int):
+        self.full, self.repeats = make_set(num_frames), repeats
+        small = num_frames < TEST_SET_FRAMES
+        self.some = self.full.first(2 if small else 60)
+        self.masks = dict(frames=10, side=56) if small else dict(frames=150, side=224)
+
+    def compared(self) -> Iterator[Compared]:
+        """Every part of the evaluation against its loop."""
+        for name, (loop, package, size) in PARTS.items():
+            on_some = [functools.partial(call, self.some) for call in (loop, package)]
+            calls = [*on_some, functools.partial(package, self.full)]
+            factors = size(self.full) / size(self.some), 1
+            yield compare(name, calls, factors, self.repeats)
+        for name, (loop, package) in capsule_calls(**self.masks).items():
+            factors = [sum(self.full.num_frames) / self.masks['frames']] * 2
+            yield compare(name, [loop, package, package], factors, self.repeats)
+
+    def growth(self) -> Iterator[tuple[str, float, float]]:
+        """Exponent of the time over the number of boxes, of loop and package.
+
+        The loops get sets of a sixteenth of the size.
+        """
+        videos = [len(data.num_frames) for data in (self.some, self.full)]
+        fewer, more = (
+            [self.full.first(-(-num // part)) for part in (8, 4, 2, 1)]
+            for num in videos
+        )
+        crowds = [crowded(self.some, times) for times in (1, 2, 4)]
+        for name, part, of_loop, of_package in (
+            ('frame-AP, more videos', 'frame-AP', fewer, more),
+            ('linking, more videos', 'linking', fewer, more),
+            ('frame-AP, more boxes a frame', 'frame-AP', crowds, crowds),
+            ('linking, more boxes a frame', 'linking', crowds, crowds),
+        ):
+            loop, package, _ = PARTS[part]
+            yield (
+                name,
+                exponent(loop, of_loop, self.repeats),
+                exponent(package, of_package, self.repeats),
+            )
+
+    def __str__(self) -> str:
+        return (
+            f'{len(self.full.num_frames)} videos, {sum(self.full.num_frames)} frames, '
+            f'{len(self.full.boxes.label)} boxes, {len(self.full.tubes)} tubes, '
+            f'{len(THRS)} thresholds, {CLASSES} classes\nloops: the first '
+            f'{len(self.some.num_frames)} videos, extrapolated linearly; capsule: '
+            f'{self.masks}, both extrapolated; medians of {self.repeats}'
+        )
+
+
+def evaluation(args: argparse.Namespace, clock: object) -> Iterator[tuple]:
+    """The part of benchmark.py: rows (name, loop, package); CPU seconds throughout."""
+    benchmark = Benchmark(args.test_frames, args.repeats)
+    for row in benchmark.compared():
+        yield f'evaluation, {row.name} (s)', row.loop, row.package
+        yield f'evaluation, {row.name} (MB)', row.loop_mb, row.same_mb
+    for name, *exponents in benchmark.growth():
+        yield (f'evaluation, {name} (exponent)', *exponents)
+
+
 def main(argv=None) -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(description='Seconds and memory of the evaluation')
     parser.add_argument('--small', action='store_true', help='a fiftieth of it')
     parser.add_argument('--repeats', type=int, default=3)
     args = parser.parse_args(argv)
-    full = make_set(TEST_SET_FRAMES // (50 if args.small else 1))
-    some = full.first(4 if args.small else 60)
-    videos, frames = len(full.num_frames), sum(full.num_frames)
-    masks = dict(frames=10, side=56) if args.small else dict(frames=150, side=224)
+    benchmark = Benchmark(TEST_SET_FRAMES // (50 if args.small else 1), args.repeats)
     print(
-        f'{videos} videos, {frames} frames, {len(full.boxes.label)} boxes, '
-        f'{len(full.tubes)} tubes, {len(THRS)} thresholds, {CLASSES} classes\n'
-        f'loops: the first {len(some.num_frames)} videos, extrapolated linearly; '
-        f'capsule: {masks}, both extrapolated; medians of {args.repeats}\n\n'
-        '| what | loop, s | package, s | loop / package | package, MB |\n'
-        '|---|---|---|---|---|'
+        f'{benchmark}\n\n'
+        '| what | loop, s | package, s | loop / package | loop, MB | package, MB '
+        '| package on all videos, MB |\n|---|---|---|---|---|---|---|'
     )
-    for name, (loop, package, size) in PARTS.items():
-        on_some = [functools.partial(call, some) for call in (loop, package)]
-        calls = [*on_some, functools.partial(package, full)]
-        print_row(name, calls, (size(full) / size(some), 1), args.repeats)
-    for name, (loop, package) in capsule_calls(**masks).items():
-        factors = [frames / masks['frames']] * 2
-        print_row(name, [loop, package, package], factors, args.repeats)
-
-    print('\n| growth | exponent | seconds (boxes) |\n|---|---|---|')
-    more = [full.first(videos // part) for part in (16, 8, 4, 2, 1) if part <= videos]
-    print_growth('frame-AP, videos', package_frame_ap, more, args.repeats)
-    print_growth('linking, videos', package_linking, more, args.repeats)
-    more = [crowded(some, times) for times in (1, 2, 4, 8)]
-    print_growth('frame-AP, boxes a frame', package_frame_ap, more, args.repeats)
+    for row in benchmark.compared():
+        times = f'{row.loop:.3g} | {row.package:.3g} | {row.loop / row.package:.1f}'
+        memory = ' | '.join(f'{value:.2g}' for value in row[3:])
+        print(f'| {row.name} | {times} | {memory} |', flush=True)
+    print('\n| growth with the number of boxes | loop | package |\n|---|---|---|')
+    for name, loop, package in benchmark.growth():
+        print(f'| {name} | {loop:.2f} | {package:.2f} |', flush=True)
 
 
 if __name__ == '__main__':

@@ -42,9 +42,7 @@ from ssvad.evaluation.standard_protocol import (
     evaluate_detections,
 )
 from ssvad.evaluation.thresholds import named_thresholds
-from ssvad.evaluation.tube_linking import link_boxes
 from ssvad.evaluation.tubes import Tube
-from ssvad.evaluation.viterbi_linking import link_whole_video
 from ssvad.visualization.evaluation_pictures import write_pictures
 
 SUPPRESSIONS = {'hard': suppress_hard, 'soft': suppress_soft}
@@ -110,7 +108,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     try:
         get_convention(args.preset, **dict(args.override))
         named_thresholds([*args.frame_thrs, *args.video_thrs, args.error_thr])
-        linker = link_boxes if args.link != 'viterbi' else link_whole_video
+        linker = LINKERS[args.link or 'greedy']
         signature(linker).bind_partial(**dict(args.link_options))
     except (TypeError, ValueError) as error:
         parser.error(str(error))

@@ -6,11 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from inspect import signature
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
 from mmaction.registry import METRICS
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from .capsule_protocol import capsule_report
@@ -18,6 +17,7 @@ from .capsule_recall import THRESHOLDS
 from .capsule_truth import POLICIES
 from .conventions import get_convention
 from .mask_to_boxes import mask_to_boxes
+from .record_metric import RecordMetric
 from .report import write_reports
 from .sample_fields import field
 from .standard_protocol import FRAME_THRS, VIDEO_THRS
@@ -37,7 +37,7 @@ PROTOCOLS = ('capsule', 'standard')
 
 
 @METRICS.register_module()
-class FrameVideoMAP(BaseMetric):
+class FrameVideoMAP(RecordMetric):
     """Frame- and video-level spatio-temporal detection metrics from masks.
 
     One data sample is one whole video, a dict with the fields `video_id`,
@@ -76,7 +76,7 @@ class FrameVideoMAP(BaseMetric):
         video_thrs: tube IoU thresholds of video-mAP.
         error_thr: IoU of the error analysis; None leaves it out.
         mask_to_box: arguments of `mask_to_boxes`, e.g. ``dict(min_area=25)``.
-        linker: arguments of `link_boxes`, e.g. ``dict(min_len=15)``.
+        linker: arguments of `link_members`, e.g. ``dict(min_len=15)``.
         class_score: activation that detections are scored by: the mean over the
             'video', or that of the 'clip' they are in, as an online system has it.
         topk_classes: classes reported per video, or per box and track.
@@ -137,8 +137,8 @@ class FrameVideoMAP(BaseMetric):
         self.frame_thrs, self.video_thrs = frame_thrs, video_thrs
         self.error_thr = error_thr
         self.find_boxes = _configured(mask_to_boxes, mask_to_box)
-        self.link = _configured(link_boxes, linker)
         self.link_members = _configured(link_members, linker)
+        self.link = partial(link_boxes, **self.link_members.keywords)
         if class_score not in ('video', 'clip'):
             raise ValueError(f"class_score is 'video' or 'clip', got {class_score!r}")
         self.class_score = class_score
@@ -148,13 +148,6 @@ class FrameVideoMAP(BaseMetric):
             raise ValueError(f'split_file {split_file} needs ann_file, got None')
         self.ann_file, self.split_file = ann_file, split_file
         self.out_file = out_file
-
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Append exactly one small record per data sample; masks are not kept.
-
-        One record, because mmengine cuts the collected list at the dataset's length.
-        """
-        self.results.extend(self.reduce(sample) for sample in data_samples)
 
     def reduce(self, sample: Mapping) -> dict:
         """Turn a data sample into its record of plain NumPy values.

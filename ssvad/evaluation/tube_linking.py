@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .boxes import box_iou
@@ -26,48 +28,26 @@ class _OpenTrack:
 
 
 def link_boxes(
-    frames: np.ndarray,
-    boxes: np.ndarray,
-    scores: np.ndarray,
-    iou_thr: float = 0.3,
-    max_gap: int = 5,
-    min_len: int = 15,
-    topk: int = 10,
-    min_end_score: float | None = None,
+    frames: np.ndarray, boxes: np.ndarray, scores: np.ndarray, **options: Any
 ) -> list[Track]:
-    """Greedy online linking of one video's boxes, whatever their class.
+    """Tracks of one video: the boxes that `link_members` joins, gaps filled.
 
-    As in ACT (Kalogeiton et al., 2017) with one box per tubelet: on every frame the
-    open tracks, best mean score first, each take the best-scoring free box that
-    overlaps their last box; boxes left over open new tracks. Frames without a box
-    inside a track are filled by linear interpolation.
+    Frames without a box inside a track get one by linear interpolation.
 
     Args:
         frames: (N,) int, frame of each box.
         boxes: (N, 4) xyxy, absolute pixels, right and bottom exclusive.
         scores: (N,) float, larger is better.
-        iou_thr: smallest box IoU for a link.
-        max_gap: largest distance in frames between two linked boxes; 1 bridges no
-            missing frame. Whole-video masks come from interleaved clips, so the mask
-            can flicker with period 2 and values below 2 cut tracks to pieces.
-        min_len: shortest track kept, in frames, filled ones included.
-        topk: best boxes of a frame that take part.
-        min_end_score: a finished track is shortened until it begins and ends with
-            boxes of at least this score, weaker ones inside stay; None keeps its
-            extent. With masks the score is the mean probability inside the box, which
-            is the only sign of an action's begin and end.
+        options: see `link_members`.
 
     Returns:
         Tracks sorted by their first frame; score = mean score of the linked boxes.
     """
     frames, boxes, scores = _arrays(frames, boxes, scores)
-    linked = link_members(
-        *(frames, boxes, scores, iou_thr, max_gap, min_len, topk, min_end_score)
-    )
     return [
         # a plain sum in order of time: NumPy's own would round differently
         Track(*fill_gaps(frames[m], boxes[m]), float(sum(scores[m]) / len(m)))
-        for m in linked
+        for m in link_members(frames, boxes, scores, **options)
     ]
 
 
@@ -79,9 +59,32 @@ def link_members(
     max_gap: int = 5,
     min_len: int = 15,
     topk: int = 10,
+    min_score: float | None = None,
     min_end_score: float | None = None,
 ) -> list[np.ndarray]:
-    """Which boxes `link_boxes` makes its tracks of; the same arguments.
+    """Greedy online linking of one video's boxes, whatever their class.
+
+    As in ACT (Kalogeiton et al., 2017) with one box per tubelet: on every frame the
+    open tracks, best mean score first, each take the best-scoring free box that
+    overlaps their last box; boxes left over open new tracks. Equal scores keep the
+    order given.
+
+    Args:
+        frames: (N,) int, frame of each box.
+        boxes: (N, 4) xyxy, absolute pixels, right and bottom exclusive.
+        scores: (N,) float, larger is better.
+        iou_thr: smallest box IoU for a link.
+        max_gap: largest distance in frames between two linked boxes; 1 bridges no
+            missing frame. Whole-video masks come from interleaved clips, so the mask
+            can flicker with period 2 and values below 2 cut tracks to pieces.
+        min_len: shortest track kept, in frames, filled ones included.
+        topk: best boxes of a frame that take part.
+        min_score: smallest mean score of a track kept (ACT: 0.01, MOC: 0.005); None
+            keeps all.
+        min_end_score: a finished track is shortened until it begins and ends with
+            boxes of at least this score, weaker ones inside stay; None keeps its
+            extent. With masks the score is the mean probability inside the box, which
+            is the only sign of an action's begin and end.
 
     Returns:
         For each track, sorted by their first frame, (L,) int indices of its boxes in
@@ -114,7 +117,11 @@ def link_members(
     if min_end_score is not None:
         linked = [_without_weak_ends(m, scores[m] >= min_end_score) for m in linked]
     linked = [
-        m for m in linked if len(m) and frames[m[-1]] - frames[m[0]] + 1 >= min_len
+        m
+        for m in linked
+        if len(m)
+        and frames[m[-1]] - frames[m[0]] + 1 >= min_len
+        and (min_score is None or sum(scores[m]) / len(m) >= min_score)
     ]
     return sorted(linked, key=lambda m: frames[m[0]])
 

@@ -85,10 +85,12 @@ def tube_ious(
             for rows, starts, index in ((rows_a, start_a, i), (rows_b, start_b, j))
         )
         iou = box_iou(boxes_a[row_a + within], boxes_b[row_b + within])
-        result[part] = np.add.reduceat(iou, begin) / num
+        # from 0 on, as np.mean adds up: the last bit decides exact ties
+        iou = np.insert(iou, begin, 0)
+        result[part] = np.add.reduceat(iou, begin + np.arange(len(part))) / num
     if convention.tube_time == 'distance':
         shared, union = shared - 1, np.maximum(union - 1, 1)
-    return result * shared / union
+    return result * (shared / union)
 
 
 def tube_iou(a: AnyTube, b: AnyTube, convention: Convention = PRESETS['act']) -> float:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from mmaction.registry import METRICS
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from .jaccard_boundary import boundary_accuracy, region_similarity
+from .record_metric import RecordMetric
 from .sample_fields import field
 
 MODES = ('objects', 'foreground')
@@ -18,7 +17,7 @@ FRAMES = ('all', 'inner')
 
 
 @METRICS.register_module()
-class VOSMetric(BaseMetric):
+class VOSMetric(RecordMetric):
     """Region similarity J and boundary accuracy F of masks, in percent.
 
     One data sample is one whole video, a dict with `video_id` and, in mode 'objects',
@@ -75,13 +74,6 @@ class VOSMetric(BaseMetric):
         self.mode = mode
         self.frames = frames
         self.seen_classes = seen_classes
-
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Append exactly one small record per video; masks are not kept.
-
-        One record, because mmengine cuts the collected list at the dataset's length.
-        """
-        self.results.extend(self.reduce(sample) for sample in data_samples)
 
     def reduce(self, sample: Mapping) -> dict:
         """Turn a whole video's sample into its record of plain NumPy values.

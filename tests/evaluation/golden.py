@@ -13,6 +13,7 @@ from ssvad.evaluation.tubes import Tube
 
 ROOT = Path(__file__).resolve().parent.parent / 'data/eval_public'
 NUM_CLASSES = 24
+EDGE_VALUES = 'expected per class AP (percent)'
 VIDEO_THRS = [0.2, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
 
 
@@ -105,3 +106,17 @@ def capsule_videos():
         )
         for i, label in enumerate(data['label'])
     ]
+
+
+def vos_pairs():
+    """Predicted and true mask (H, W) of every case."""
+    data = np.load(ROOT / 'vos_masks.npz')
+    ends = data['byte_offset']
+    for i, case in enumerate(expected('vos_expected')['cases']):
+        shape = case['height'], case['width']
+        yield tuple(
+            np.unpackbits(data[key][ends[i] : ends[i + 1]], count=np.prod(shape))
+            .reshape(shape)
+            .astype(bool)
+            for key in ('pred_bits', 'gt_bits')
+        )

@@ -89,21 +89,6 @@ def frame_ap_of_class(gt, det, iou_thr):
     )
 
 
-def soft_nms_scores(boxes, scores, iou, iou_thr=0.6):
-    """MOC's one-pass linear soft suppression on one frame: the lowered scores."""
-    lowered, suppressed = scores.copy(), set()
-    ranked = np.argsort(-scores, kind='stable')
-    for k, best in enumerate(ranked):
-        if best not in suppressed:
-            for other in ranked[k + 1 :]:
-                overlap = iou(boxes[best], boxes[other])
-                # once: what is suppressed takes no further part
-                if overlap > iou_thr and other not in suppressed:
-                    lowered[other] *= 1 - overlap
-                    suppressed.add(other)
-    return lowered
-
-
 def components(mask, thr):
     """8-connected components of one frame by flood fill: sorted lists of (row, col)."""
     todo = {(int(r), int(c)) for r, c in np.argwhere(mask >= thr)}

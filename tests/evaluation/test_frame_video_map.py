@@ -1,6 +1,7 @@
 import json
 import math
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from mmengine.structures import BaseDataElement
 
+from ssvad.evaluation.capsule_truth import POLICIES
+from ssvad.evaluation.conventions import PRESETS
 from ssvad.evaluation.error_analysis import ERROR_TYPES
 from tests.evaluation.oracles import capsule_protocol
 from tests.evaluation.samples import (
@@ -72,6 +75,26 @@ def test_empty_prediction_gives_0_without_nan():
 def test_no_ground_truth_at_all_gives_0_without_nan(samples):
     metrics = evaluate(samples)
     assert metrics == ZEROS
+
+
+@pytest.mark.parametrize('annotation', sorted(POLICIES))
+@pytest.mark.parametrize('convention', sorted(PRESETS))
+def test_whatever_is_absent_no_metric_is_nan(convention, annotation):
+    nothing = np.zeros((43, 48, 48), np.float32)
+    unseen = dict(pred_mask=nothing, scores=np.zeros((6, 3)))
+    everywhere = dict(pred_mask=nothing + 1, scores=np.ones((6, 3)))
+    action, none = two_actors, partial(make_sample, 'b', [], None, 43)
+    for samples in (
+        [action(**unseen)],
+        [none(**unseen)],
+        [none(**everywhere)],
+        [action(**unseen), none(**everywhere)],
+        [action(**everywhere), none(**unseen)],
+    ):
+        how = dict(convention=convention, annotation=annotation)
+        metrics = evaluate(samples, **how)
+        assert set(metrics) == set(ZEROS)
+        assert all(0 <= value <= 100 for value in metrics.values())
 
 
 def test_diverged_network_gives_numbers():

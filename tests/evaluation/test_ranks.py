@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import distributed
 from torch.multiprocessing import spawn
 
+from ssvad.evaluation.conventions import PRESETS
 from tests.evaluation.samples import (
     evaluate,
     make_metric,
@@ -32,11 +33,11 @@ def share_of(rank, num_ranks, samples):
     return (samples * 2)[:total][rank::num_ranks]
 
 
-def evaluate_on_ranks(samples, num_ranks, monkeypatch, truncate):
+def evaluate_on_ranks(samples, num_ranks, monkeypatch, truncate, **kwargs):
     """BaseMetric.evaluate with what the ranks would send each other."""
     parts = []
     for rank in range(num_ranks):
-        metric = make_metric()
+        metric = make_metric(**kwargs)
         metric.process(None, share_of(rank, num_ranks, samples))
         parts.append(pickle.loads(pickle.dumps(metric.results, protocol=2)))
     merged = [r for row in zip_longest(*parts) for r in row if r is not None]
@@ -45,7 +46,7 @@ def evaluate_on_ranks(samples, num_ranks, monkeypatch, truncate):
         'mmengine.evaluator.metric.collect_results',
         lambda results, size, device, **kwargs: merged[:size] if truncate else merged,
     )
-    return make_metric().evaluate(size)
+    return make_metric(**kwargs).evaluate(size)
 
 
 @pytest.mark.parametrize('num_ranks', [1, 2, 3])
@@ -58,6 +59,17 @@ def test_number_of_ranks_does_not_matter(
     expected = evaluate(samples)
     ranks = evaluate_on_ranks(samples, num_ranks, monkeypatch, truncate)
     assert ranks == expected
+
+
+@pytest.mark.parametrize('convention', sorted(PRESETS))
+@pytest.mark.parametrize('make_samples', [tied_videos, in_clips])
+def test_ranks_and_order_by_every_convention(make_samples, convention, monkeypatch):
+    samples, how = make_samples(7), dict(convention=convention, class_score='clip')
+    expected = evaluate(samples, **how)
+    assert expected == evaluate(samples[::-1], **how)
+    for num_ranks in (2, 3):
+        ranks = evaluate_on_ranks(samples, num_ranks, monkeypatch, False, **how)
+        assert ranks == expected
 
 
 @pytest.mark.parametrize('make_samples', [noisy_videos, tied_videos])

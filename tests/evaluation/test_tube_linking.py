@@ -1,42 +1,10 @@
 import numpy as np
 import pytest
 
-from ssvad.evaluation.boxes import box_iou
 from ssvad.evaluation.tube_linking import link_boxes, link_members
 from ssvad.evaluation.tubes import Tube
 from ssvad.evaluation.video_ap import video_ap
 from tests.evaluation import golden
-from tests.evaluation.oracles import soft_nms_scores
-
-
-def moc_tubes():
-    """MOC's class-wise linking of single-frame detections, by our linker."""
-    det = golden.det_boxes()
-    for video, label in np.unique([det.video, det.label], axis=1).T:
-        one = det.take(np.flatnonzero((det.video == video) & (det.label == label)))
-        scores = one.scores.copy()
-        for frame in np.unique(one.frame):
-            here = one.frame == frame
-            scores[here] = soft_nms_scores(one.boxes[here], scores[here], box_iou)
-        for track in link_boxes(
-            one.frame, one.boxes, scores, iou_thr=0.5, max_gap=1, min_len=15, topk=10
-        ):
-            if track.score >= 0.005:
-                yield Tube(video, label, *track)
-
-
-def test_reproduces_moc_linking():
-    tubes = list(moc_tubes())
-    expected = golden.act('linking K=1')
-    per_class = np.bincount([tube.label for tube in tubes]).tolist()
-    assert per_class == expected['num_tubes_per_class']
-    assert sum(len(tube.boxes) for tube in tubes) == expected['sum_length']
-
-    ap = 100 * video_ap(golden.gt_tubes(), tubes, 24, golden.VIDEO_THRS)
-    expected = golden.act('videoAP linked tubes (tube NMS 0.3)')
-    for thr, row in zip(golden.VIDEO_THRS, ap):
-        wanted = expected[f'{thr:.2f}']['per_class']
-        np.testing.assert_allclose(row, wanted, atol=1e-4)
 
 
 def moving(frames, speed=1.0, x=0.0):
@@ -113,7 +81,9 @@ def test_bridging_and_looser_links_find_more_of_interrupted_actors():
         tubes = []
         for video, label in np.unique([det.video, det.label], axis=1).T:
             one = det.take(np.flatnonzero((det.video == video) & (det.label == label)))
-            tracks = link_boxes(one.frame, one.boxes, one.scores, iou_thr, max_gap)
+            tracks = link_boxes(
+                *(one.frame, one.boxes, one.scores), iou_thr=iou_thr, max_gap=max_gap
+            )
             tubes += [Tube(video, label, *track) for track in tracks]
         values.append(100 * video_ap(golden.gt_tubes(), tubes, 24, [0.2]).mean())
     np.testing.assert_allclose(values, [29.97, 49.52, 53.36, 58.65], atol=0.01)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mmaction.registry import METRICS
 
 import ssvad.evaluation  # noqa: F401  (registers the metric)
+from tests.evaluation import golden
 from tests.evaluation.samples import make_sample, moving_tube, noisy_videos
-from tests.evaluation.test_jaccard_boundary import CASES, golden_pairs
 
 CLASSES = ('bear', 'cat', 'dog')
 
@@ -48,13 +48,14 @@ def golden_videos():
     """Every case of the reference as a video of one object and one frame."""
     return [
         make_video(f'{i:02d}', pred[None, None].astype(np.float32), gt[None, None])
-        for i, (pred, gt, _) in enumerate(golden_pairs())
+        for i, (pred, gt) in enumerate(golden.vos_pairs())
     ]
 
 
 def test_agrees_with_the_davis_code():
     metrics = evaluate(golden_videos())
-    j, f = 100 * CASES['mean_J'], 100 * CASES['mean_F']
+    means = golden.expected('vos_expected')
+    j, f = 100 * means['mean_J'], 100 * means['mean_F']
     expected = {'vos/J': j, 'vos/F': f, 'vos/J&F': (j + f) / 2}
     assert metrics == pytest.approx(expected, abs=1e-9)
 

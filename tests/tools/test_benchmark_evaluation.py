@@ -1,5 +1,6 @@
 """The benchmark runs on equal results; what it measures is not asserted."""
 
+import argparse
 import importlib
 
 import numpy as np
@@ -13,20 +14,37 @@ def benchmark():
     return importlib.import_module('benchmark_evaluation')
 
 
+PARTS = [
+    'frame-AP',
+    'video-AP',
+    'linking',
+    'capsule counts',
+    'capsule counts, stored bits',
+]
+GROWTH = [
+    'frame-AP, more videos',
+    'linking, more videos',
+    'frame-AP, more boxes a frame',
+    'linking, more boxes a frame',
+]
+
+
 def test_small_run_prints_every_row(benchmark, capsys):
     benchmark.main(['--small', '--repeats', '1'])
     printed = capsys.readouterr().out.splitlines()
     rows = [line.split(' | ') for line in printed if line.startswith('| ')]
-    assert [row[0][2:] for row in rows if row[0] not in ('| what', '| growth')] == [
-        'frame-AP',
-        'video-AP',
-        'linking',
-        'capsule counts',
-        'capsule counts, stored bits',
-        'frame-AP, videos',
-        'linking, videos',
-        'frame-AP, boxes a frame',
-    ]
+    names = [row[0][2:] for row in rows if not row[1].startswith('loop')]
+    assert names == PARTS + GROWTH
+
+
+def test_part_of_the_other_benchmark(benchmark):
+    args = argparse.Namespace(test_frames=600, repeats=1)
+    rows = list(benchmark.evaluation(args, None))
+    kinds = [f'{part} ({unit})' for part in PARTS for unit in ('s', 'MB')]
+    kinds += [f'{part} (exponent)' for part in GROWTH]
+    assert [name for name, *_ in rows] == [f'evaluation, {kind}' for kind in kinds]
+    assert all(np.isfinite(values).all() for _, *values in rows)
+    assert all(min(loop, package) > 0 for name, loop, package in rows if 'MB' in name)
 
 
 def test_set_has_the_size_asked_for(benchmark):
@@ -49,24 +67,25 @@ def test_loops_reach_the_reference_values(benchmark):
         np.testing.assert_allclose(row, expected[f'{thr:.2f}']['per_class'], atol=1e-4)
 
 
-def test_different_results_are_not_timed(benchmark, capsys):
+def test_different_results_are_not_timed(benchmark):
     calls = [lambda: np.zeros(3), lambda: np.full(3, 0.1), lambda: None]
     with pytest.raises(AssertionError, match='frame-AP'):
-        benchmark.print_row('frame-AP', calls, (1, 1), 1)
-    assert capsys.readouterr().out == ''
+        benchmark.compare('frame-AP', calls, (1, 1), 1)
 
 
-def test_times_are_multiplied(benchmark, capsys, monkeypatch):
+def test_times_are_multiplied_and_memory_is_not(benchmark, monkeypatch):
     ticks = iter([0.0, 2.0, 2.0, 3.0])
     monkeypatch.setattr(benchmark.time, 'process_time', lambda: next(ticks))
-    benchmark.print_row('x', [lambda: [1.0]] * 3, (16, 1), 1)
-    assert capsys.readouterr().out.startswith('| x | 32 | 1 | 32.0 | ')
+    sizes = 10**6, 2 * 10**6, 4 * 10**6
+    calls = [lambda n=n: [np.zeros(n, np.int8).sum()] for n in sizes]
+    row = benchmark.compare('x', calls, (16, 1), 1)
+    assert row[:3] == ('x', 32, 1)
+    assert row[3:] == pytest.approx((1, 2, 4), abs=0.1)
 
 
-def test_growth_is_the_exponent(benchmark, capsys, monkeypatch):
+def test_growth_is_the_exponent(benchmark, monkeypatch):
     some = benchmark.make_set(2000)
     sets = [benchmark.crowded(some, times) for times in (1, 2, 4)]
     ticks = iter([0, 1, 1, 5, 5, 21])
     monkeypatch.setattr(benchmark.time, 'process_time', lambda: next(ticks))
-    benchmark.print_growth('x', len, sets, 1)
-    assert capsys.readouterr().out.startswith('| x | 2.00 | 1 (')
+    assert benchmark.exponent(len, sets, 1) == pytest.approx(2)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import eval_detections as tool
+from detections.linking import link_multisports
 from ssvad.annotations import save_annotations
 from tests.evaluation import golden
 from tests.tools.detection_files import NAMES, VIDEOS
@@ -16,17 +17,17 @@ BOXES = '--boxes', golden.ROOT / 'detections.npz'
 TUBES = '--tubes', golden.ROOT / 'tubes.npz'
 THRS = [*map(str, golden.VIDEO_THRS), '0.5:0.95:0.05']
 MOC_LINKING = ('--suppress', 'soft', '--link', 'greedy', '--link-options',
-               'iou_thr=0.5', 'max_gap=1', 'min_len=15')  # fmt: skip
+               'iou_thr=0.5', 'max_gap=1', 'min_len=15', 'min_score=0.005')  # fmt: skip
 
 
 def evaluate(*args, truth=TRUTH):
     return tool.evaluate(tool.parse_args(list(map(str, [truth, *args]))))
 
 
-def assert_agrees(report, key, expected):
+def assert_agrees(report, key, expected, atol=1e-4):
     wanted = expected['per_class']
-    np.testing.assert_allclose(report.per_class[key], wanted, rtol=0, atol=1e-4)
-    assert report.metrics[key] == pytest.approx(expected['mean'], abs=1e-4)
+    np.testing.assert_allclose(report.per_class[key], wanted, rtol=0, atol=atol)
+    assert report.metrics[key] == pytest.approx(expected['mean'], abs=atol)
 
 
 def write_annotations(path):
@@ -79,6 +80,39 @@ def test_suppression_and_linking_of_moc():
     assert report.per_class['detected tubes'] == linked['num_tubes_per_class']
     for thr, expected in golden.act('videoAP linked tubes (tube NMS 0.3)').items():
         assert_agrees(report, f'video_mAP@{thr.replace(":", "-")}', expected)
+
+
+@pytest.mark.parametrize(
+    ('options', 'key', 'tubes', 'scores'),
+    [
+        ((), 'with the score bug fixed', 184, 184),
+        (('--link-options', 'as_released=true'), 'AS RELEASED', 186, 10),
+    ],
+)
+def test_linking_of_multisports(options, key, tubes, scores):
+    thrs = '--video-thrs', '0.2', '0.5'
+    args = *BOXES, '--preset', 'multisports', *thrs, '--link', 'multisports', *options
+    report = evaluate(*args)
+    reference = golden.expected('expected_others')['results']
+    for thr in ('0.20', '0.50'):
+        expected = reference[f'MultiSports link_tubes+videoAP {key} @{thr}']
+        assert_agrees(report, f'video_mAP@{thr}', expected, atol=1e-8)
+    assert sum(report.per_class['detected tubes']) == tubes
+    as_released = key == 'AS RELEASED'
+    found = link_multisports(golden.det_boxes(), as_released)
+    assert len({tube.score for tube in found}) == scores
+    if as_released:
+        counted = reference['MultiSports linked tube scores']
+        assert counted == {'num_tubes': tubes, 'num_distinct_scores': scores}
+
+
+def test_no_boxes_or_a_weak_last_one_give_no_tubes():
+    boxes = golden.det_boxes().take(np.arange(2000))
+    none = boxes.take(np.zeros(0, int))
+    assert link_multisports(none) == link_multisports(none, True) == []
+    # as released, its score is that of all, and tubes below 0.005 are dropped
+    boxes.scores[-1] = 0.0049
+    assert link_multisports(boxes, True) == [] != link_multisports(boxes)
 
 
 def test_yowo_links_whole_videos(tmp_path):

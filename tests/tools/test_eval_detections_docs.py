@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import eval_detections as tool
+from detections.linking import LINKERS
 from ssvad.annotations import save_annotations
 from ssvad.evaluation.conventions import PRESETS
 from tests.helpers import ROOT
@@ -89,5 +90,6 @@ def test_the_example_of_a_message_is_one(workplace, capsys):
     assert example in capsys.readouterr().err
 
 
-def test_all_presets_are_listed():
-    assert set(re.findall(r'^\| `(\w+)`', PAGE, re.MULTILINE)) == set(PRESETS)
+def test_all_presets_and_linkers_are_listed():
+    listed = set(re.findall(r'^\| `(\w+)`', PAGE, re.MULTILINE))
+    assert listed == {*PRESETS, *LINKERS}
