@@ -109,6 +109,8 @@ def evaluate_detections(
         percent.update({f'frame_err_{name}': errors[name] for name in ERROR_TYPES})
     metrics = {key: mean_over_present(column) for key, column in percent.items()}
     plain = {k: v for k, v in errors.items() if k.startswith('num_')}
+    if errors:
+        plain[f'frame_recall@{error_thr:.2f}'] = 100 - errors['missed']
     table = {k: v.tolist() for k, v in {**counts, **percent, **plain}.items()}
     table = {'class': list(classes), **table}
     return ProtocolReport(NOTE, metrics, facts, table)._asdict()

@@ -288,7 +288,9 @@ def test_log_and_file_keep_the_tables_apart(tmp_path, caplog):
         assert [fact for fact in facts if fact not in text.splitlines()] == []
         assert "left out of the means: ['jump', 'wave']" in text
     report = json.loads(path.read_text())
-    assert report['standard']['per_class']['frame_mAP@0.50'] == [None, 100, None]
+    per_class = report['standard']['per_class']
+    assert per_class['frame_mAP@0.50'] == [None, 100, None]
+    assert per_class['frame_recall@0.50'] == [None, 100, None]
     assert report['capsule']['per_class']['frames'] == [0, 32, 0]
     for name in ('capsule', 'standard'):
         header, *rows = (tmp_path / f'report_{name}.csv').read_text().splitlines()

@@ -220,3 +220,13 @@ def test_wrong_tubes_are_refused():
         evaluate(tubes=[tubes[0]._replace(score=np.inf)])
     with pytest.raises(ValueError, match='ground truth: expected label below 24'):
         evaluate(gt=[tubes[0]._replace(label=99)])
+
+
+def test_recall_is_the_share_of_boxes_found():
+    boxes = golden.det_boxes()
+    half = boxes._replace(**{k: v[::2] for k, v in boxes._asdict().items()})
+    table = evaluate(boxes=half)['per_class']
+    found = np.array(table['frame_recall@0.50'])
+    counts = np.array(table['boxes']), np.array(table['num_missed'])
+    np.testing.assert_allclose(found, 100 * (1 - counts[1] / counts[0]), atol=1e-9)
+    assert (found < 100).any() and (found > 0).all()
