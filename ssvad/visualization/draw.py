@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 GREEN, RED, WHITE = (40, 220, 60), (255, 70, 50), (255, 255, 255)
+DARK, DARK_GREEN, ORANGE = (24, 24, 24), (20, 95, 35), (190, 90, 0)
 
 
 def enlarge(frame: np.ndarray, factor: int) -> np.ndarray:
@@ -21,7 +22,8 @@ def overlay_mask(
     """Tint the pixels where (H, W) ``mask`` is true and draw its contour."""
     mask = np.ascontiguousarray(mask, np.uint8)
     tinted = frame * (1 - opacity) + np.asarray(colour) * opacity
-    out = np.where(mask[..., None] > 0, tinted, frame).astype(np.uint8)
+    out = np.where(mask[..., None] > 0, tinted, frame)
+    out = np.ascontiguousarray(out, np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return cv2.drawContours(out, contours, -1, tuple(colour), 1)
 
@@ -42,9 +44,9 @@ def heat_map(frame: np.ndarray, values: np.ndarray) -> np.ndarray:
     )
 
 
-def caption(frame: np.ndarray, text: str) -> np.ndarray:
-    """Add a dark bar with one line of text above the frame."""
-    bar = np.full((18, frame.shape[1], 3), 24, np.uint8)
+def caption(frame: np.ndarray, text: str, colour: Sequence[int] = DARK) -> np.ndarray:
+    """Add a bar with one line of text above the frame."""
+    bar = np.full((18, frame.shape[1], 3), colour, np.uint8)
     cv2.putText(
         bar, text, (4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, WHITE, 1, cv2.LINE_AA
     )
@@ -53,7 +55,7 @@ def caption(frame: np.ndarray, text: str) -> np.ndarray:
 
 def film_strip(frames: Sequence[np.ndarray], text: str) -> np.ndarray:
     """Frames side by side under one caption."""
-    gap = np.full((frames[0].shape[0], 2, 3), 24, np.uint8)
+    gap = np.full((frames[0].shape[0], 2, 3), DARK, np.uint8)
     row = [part for frame in frames for part in (frame, gap)][:-1]
     return caption(np.concatenate(row, axis=1), text)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os.path as osp
 
-import numpy as np
 import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import master_only
@@ -14,6 +13,7 @@ from mmengine.runner import Runner
 from mmengine.utils import mkdir_or_exist
 
 from . import draw
+from .browse import clip_sheet
 
 
 @HOOKS.register_module()
@@ -21,9 +21,9 @@ class ViewPictureHook(Hook):
     """Draw the views of a training clip with the method's maps over them.
 
     Every ``interval`` epochs, for the first clips of the epoch's first batch:
-    the frames of each view, then each map that the method's ``maps`` returns (masks of
-    both views, attention). The network runs in evaluation mode without gradient, so
-    training is not changed. Files:
+    the frames of each view, with the truth if it is known, then each map that the
+    method's ``maps`` returns (masks of both views, attention). The network runs in
+    evaluation mode without gradient, so training is not changed. Files:
     ``<work_dir>/pictures/views_epoch_<n>_<labelled|unlabelled>.png``.
 
     Args:
@@ -50,6 +50,7 @@ class ViewPictureHook(Hook):
         model.train()
         folder = osp.join(runner.work_dir, 'pictures')
         mkdir_or_exist(folder)
+        classes = runner.train_dataloader.dataset.metainfo['classes']
         kinds = [
             'labelled' if 'gt_label' in s else 'unlabelled'
             for s in data['data_samples']
@@ -57,19 +58,11 @@ class ViewPictureHook(Hook):
         for kind in sorted(set(kinds)):
             row = kinds.index(kind)
             path = osp.join(folder, f'views_epoch_{runner.epoch + 1}_{kind}.png')
-            clips = data_batch['inputs'][row]
-            views = list(data['data_samples'][row].metainfo['views'])
-            draw.save_png(path, self._sheet(clips, views, maps, row))
-
-    def _sheet(self, clips, views: list[str], maps: dict, row: int):
-        frames = clips.permute(0, 2, 3, 4, 1).cpu().numpy()  # (V, T, H, W, C)
-        scale = max(1, -(-self.min_width // frames.shape[3]))
-        strips = [
-            draw.film_strip([draw.enlarge(f, scale) for f in view], f'view: {name}')
-            for name, view in zip(views, frames)
-        ]
-        for name, values in maps.items():
-            values = values[row].cpu().numpy()
-            heat = [draw.heat_map(f, v) for f, v in zip(frames[0], values)]
-            strips.append(draw.film_strip([draw.enlarge(h, scale) for h in heat], name))
-        return np.concatenate(strips)
+            sheet = clip_sheet(
+                data_batch['inputs'][row],
+                data_batch['data_samples'][row],
+                classes,
+                {name: values[row] for name, values in maps.items()},
+                self.min_width,
+            )
+            draw.save_png(path, sheet)
