@@ -9,11 +9,19 @@ from ssvad import compat
 # before anything below imports mmaction.models
 compat.apply()
 
-from ssvad import datasets, engine, evaluation, models, visualization  # noqa: E402
+from ssvad import (  # noqa: E402
+    apis,
+    datasets,
+    engine,
+    evaluation,
+    models,
+    visualization,
+)
 
 __version__ = '0.1.0'
 
 __all__ = [
+    'apis',
     'compat',
     'datasets',
     'engine',

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ssvad.datasets.clip_sampling import whole_video_clips
 from ssvad.datasets.frame_reader import iter_frames
-from ssvad.geometry import WHOLE_FRAME
+from ssvad.geometry import WHOLE_FRAME, average_crops, crop_places
 
 
 class StreamedBlock(NamedTuple):
@@ -50,6 +50,7 @@ class _Waiting(NamedTuple):
     valid: np.ndarray
     original_shape: tuple[int, int]
     crop_quadruple: np.ndarray
+    crops: np.ndarray
 
 
 class MeanScores:
@@ -79,6 +80,7 @@ def stream_video(
     clip_len: int = 8,
     frame_interval: int = 2,
     clips_per_forward: int = 8,
+    name: str = 'video',
 ) -> Iterator[StreamedBlock]:
     """Run a detector over a video of any length, block by block.
 
@@ -98,11 +100,13 @@ def stream_video(
             an array (F, h, w, 3), a generator, a camera.
         transforms: What the test pipeline does to the frames between decoding and
             ``FormatShape``, e.g. ``[dict(type='CenterCrop', crop_size=224)]``;
-            nothing random.
+            nothing random. Several crops (``CoverCrops``) are put together as
+            ``MaskDetector.predict`` does.
         clip_len: Frames of a clip, T.
         frame_interval: Distance between frames of a clip.
         clips_per_forward: Clips that the network gets at a time, also of several
             blocks; decides on memory and speed, not on what is found.
+        name: What errors call the video if it is no path.
 
     Returns:
         Iterator over the blocks in order; it reads ahead of the block it gives by
@@ -128,7 +132,6 @@ def stream_video(
             f'{type(detector).__name__} is in train mode, where dropout and batch norm '
             'depend on chance and on the batch; call detector.eval() before'
         )
-    name = 'video'
     if isinstance(video, (str, os.PathLike)):
         name = os.fspath(video)
         video = iter_frames(name, num_threads=0)
@@ -154,11 +157,12 @@ def _cut(
         _check_frames(name, block, start, shape)
         results = _transform(name, block, transforms)
         inds, valid = whole_video_clips(len(block), clip_len, frame_interval)
-        images = np.stack(results['imgs'])[inds]
-        crop = np.asarray(results['crop_quadruple'], np.float32)
-        waiting.append(_Waiting(start, inds, valid, shape[:2], crop))
+        crop, crops = results['crop_quadruple'], results['crop_quadruples']
+        waiting.append(_Waiting(start, inds, valid, shape[:2], crop, crops))
         start += len(block)
-        clips = images.reshape(frame_interval, clip_len, *images.shape[1:])
+        images = np.stack(results['imgs'])
+        images = images.reshape(len(crops), len(block), *images.shape[1:])[:, inds]
+        clips = images.reshape(-1, clip_len, *images.shape[2:])
         yield from torch.from_numpy(clips).movedim(-1, 1)
     if not start:
         raise ValueError(f'{name}: expected at least one frame, got none')
@@ -188,14 +192,18 @@ def _transform(name: str, frames: list[np.ndarray], transforms: Sequence) -> dic
     )
     for transform in transforms:
         results = transform(results)
+    whole = results['crop_quadruple'] = np.asarray(results['crop_quadruple'], 'f4')
+    crops = results.setdefault('crop_quadruples', whole[None])
     # MMAction's crops record the size they were asked for even if the frame is smaller
     claimed = tuple(results['img_shape'])
     found = sorted({image.shape[:2] for image in results['imgs']})
-    if found != [claimed] or len(results['imgs']) != len(frames):
+    covered = [crop_places(size, crops, whole)[0] for size in found]
+    if covered != [claimed] or len(results['imgs']) != len(crops) * len(frames):
         raise ValueError(
             f'{name}: transforms made {len(results["imgs"])} frames of {found} from '
-            f'{len(frames)} of {shape}, expected as many and {claimed} (height, '
-            'width); if the crop does not fit, put a Resize before it'
+            f'{len(frames)} of {shape}, expected {len(crops)} x as many and together '
+            f'{claimed} (height, width); if the crop does not fit, put a Resize before '
+            'it, or give TubeInferencer a short_side'
         )
     return results
 
@@ -223,16 +231,23 @@ def _assemble(
     frame_interval: int,
     waiting: deque[_Waiting],
 ) -> Iterator[StreamedBlock]:
-    """Put the clips of each block back in frame order."""
-    while clips := list(islice(outputs, frame_interval)):
+    """Put the clips of each block back in frame order, and its crops together."""
+    for first in outputs:
         block = waiting.popleft()
-        prob = np.concatenate([prob for prob, _ in clips])
+        num_crops = len(block.crops)
+        rest = islice(outputs, num_crops * frame_interval - 1)
+        parts, scores = map(np.stack, zip(first, *rest))
+        parts = parts.reshape(num_crops, -1, *parts.shape[2:])
+        prob = parts[0]
+        if num_crops > 1:
+            places = block.crops, block.crop_quadruple
+            prob = average_crops(torch.from_numpy(parts), *places).numpy()
         mask = np.empty((block.valid.sum(), *prob.shape[1:]), np.float32)
         mask[block.frame_inds[block.valid]] = prob[block.valid]
         yield StreamedBlock(
             block.start + np.arange(len(mask)),
             mask,
-            np.stack([scores for _, scores in clips]),
+            scores.reshape(num_crops, frame_interval, -1).mean(0),
             block.original_shape,
             block.crop_quadruple,
         )

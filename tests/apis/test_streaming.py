@@ -12,7 +12,7 @@ from mmengine.dataset import Compose, pseudo_collate
 
 from ssvad.apis import MeanScores, stream_video
 from ssvad.datasets.frame_reader import iter_frames
-from ssvad.datasets.video_decode import VideoReadError
+from ssvad.datasets.unreadable import VideoReadError
 from ssvad.evaluation.mask_to_boxes import mask_to_boxes, to_source_pixels
 from ssvad.video_io import write_video
 from tests import golden_network as golden
