@@ -18,9 +18,9 @@ extra = dict(
     type='VideoFolder',
     data_prefix=dict(video='{{$SSVAD_EXTRA:data/extra}}'),
     pipeline=[
-        dict(type='CountFrames', on_error='skip'),
+        dict(type='CountFrames'),
         dict(type='SampleTubeClip', clip_len=8, frame_interval=2, trimmed=False),
-        dict(type='OpenVideo', on_error='skip'),
+        dict(type='OpenVideo'),
         dict(type='DecordDecode'),
         dict(type='Resize', scale=(-1, 240)),  # the height of UCF101, for the crop
         dict(type='RandomCrop', size=224),

@@ -20,7 +20,7 @@ from tests.helpers import ROOT
 # module -> name on the package index, where they differ
 DISTRIBUTIONS = {'mmaction': 'mmaction2', 'mmcv': 'mmcv-lite'}
 # what another dependency declares: every mmengine brings an OpenCV
-BROUGHT_ALONG = {'cv2'}
+BROUGHT_ALONG = {'PIL', 'cv2'}
 
 
 @pytest.fixture(scope='module')

@@ -4,6 +4,8 @@ from .clip_sampling import SampleTubeClip, SampleWholeVideo
 from .cover_crops import CoverCrops
 from .frame_cache import OpenFrameCache
 from .mixed_sampler import MixedSampler
+from .photometric import StrongPhotometric
+from .temporal_views import RandomTiming
 from .tube_dataset import TubeDataset
 from .tube_masks import AlignMask, DropLabels, TubesToMask
 from .video_decode import OpenVideo
@@ -20,8 +22,10 @@ __all__ = [
     'OpenFrameCache',
     'OpenVideo',
     'PairedViews',
+    'RandomTiming',
     'SampleTubeClip',
     'SampleWholeVideo',
+    'StrongPhotometric',
     'TubeDataset',
     'TubesToMask',
     'VideoFolder',

@@ -21,7 +21,9 @@ from urllib.parse import quote
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from .frame_reader import VideoReadError, iter_frames
+from .frame_folder import folder_of_frames
+from .frame_reader import iter_frames
+from .unreadable import VideoReadError
 from .video_decode import OpenVideo
 
 FORMAT = 'ssvad-frames-1'
@@ -165,11 +167,17 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def _stamp(filename: str) -> dict:
-    if not osp.isfile(filename):
-        raise VideoReadError(f'{filename}: no such file')
-    status = os.stat(filename)
+    folder = folder_of_frames(filename)
+    if folder:
+        with os.scandir(folder) as entries:
+            stats = [entry.stat() for entry in entries if entry.is_file()]
+    elif osp.isfile(filename):
+        stats = [os.stat(filename)]
+    else:
+        raise VideoReadError(f'{filename}: no such file or folder')
     # whole seconds, because archives and some file systems keep no more
-    return dict(size=status.st_size, mtime=int(status.st_mtime))
+    mtime = max((int(status.st_mtime) for status in stats), default=0)
+    return dict(size=sum(status.st_size for status in stats), mtime=mtime)
 
 
 def _describe(stamp: dict) -> str:
@@ -182,7 +190,7 @@ class OpenFrameCache(OpenVideo):
     """Take the sampled frames from a cache instead of decoding the video.
 
     Put it in the place of :class:`OpenVideo`: keys and frames (bit for bit) are the
-    same, and so are the rules for unreadable videos, except that one that is damaged
+    same, and so is the error for unreadable videos, except that one that is damaged
     anywhere is unreadable as a whole. Only the sampled frames are read and copied;
     the map is opened and closed for every clip, hence workers share nothing but the
     pages of the operating system's cache.
@@ -200,16 +208,15 @@ class OpenFrameCache(OpenVideo):
 
     Args:
         cache_dir: Folder that ``tools/cache_frames.py`` has filled.
-        on_error: 'raise' or 'skip', for videos that could not be decoded.
 
     Raises:
         FrameCacheError: If a video is not cached or was changed since; such a cache
             is never skipped over.
-        VideoReadError: If a video could not be decoded, unless it is skipped.
+        VideoReadError: If a video could not be decoded.
     """
 
-    def __init__(self, cache_dir: str, on_error: str = 'raise') -> None:
-        super().__init__(on_error=on_error)
+    def __init__(self, cache_dir: str) -> None:
+        super().__init__()
         self.cache_dir = cache_dir
 
     def read(self, results: dict, frame_inds: np.ndarray) -> np.ndarray:
@@ -223,7 +230,4 @@ class OpenFrameCache(OpenVideo):
         return frames[frame_inds]
 
     def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(cache_dir={self.cache_dir!r}, '
-            f'on_error={self.on_error!r})'
-        )
+        return f'{type(self).__name__}(cache_dir={self.cache_dir!r})'

@@ -1,7 +1,11 @@
-"""Reading frames of a video file: exactly, and with errors that name the file."""
+"""Reading frames of a video: exactly, and with errors that name the file.
+
+A video is a file, or a folder of numbered pictures (``ssvad.datasets.frame_folder``).
+"""
 
 from __future__ import annotations
 
+import errno
 import os.path as osp
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
@@ -9,13 +13,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from . import unreadable
+from .frame_folder import folder_of_frames, list_frames, load_frames
+from .unreadable import VideoReadError, check_length, check_size
+
 # Codecs whose every packet gives one picture. Others hide packets (alternate
 # references of VP8) or leave pictures out (XviD), which shifts all that follow.
 ONE_PICTURE_A_PACKET = ('h264', 'hevc', 'mjpeg', 'vp9')
-
-
-class VideoReadError(ValueError):
-    """A video file cannot be read or is shorter than annotated."""
 
 
 class _UnprovenError(Exception):
@@ -37,9 +41,10 @@ def read_frames(
     frame and shown before it.
 
     Args:
-        filename: Path of the video.
+        filename: Path of the video; of a folder of frames, only those that are asked
+            for are opened.
         frame_inds: Frames to read, 0-based, in any order, repeats allowed.
-        total_frames: Length the annotation claims. The file may be longer, never
+        total_frames: Length the annotation claims. The video may be longer, never
             shorter.
         num_threads: Threads of the decoder.
 
@@ -55,13 +60,11 @@ def read_frames(
     first, last = min(places), max(places)
     if first < 0:
         raise ValueError(f'{filename}: frames count from 0, got {first}')
+    if folder_of_frames(filename):
+        return _read_folder(filename, frame_inds, total_frames)
     with _opened(filename, num_threads) as container:
         stamps, keys = _time_stamps(container)
-        if len(stamps) < total_frames:
-            raise VideoReadError(
-                f'{filename}: the annotation has {total_frames} frames, the file only '
-                f'{len(stamps)}; is it cut, or another version of the video?'
-            )
+        check_length(filename, total_frames, len(stamps))
         frames = _decode_from_key_frame(container, stamps, keys, first)
         try:
             return _collect(frames, places)
@@ -76,15 +79,31 @@ def read_frames(
             ) from None
 
 
-def count_frames(filename: str) -> int:
-    """Number of frames that a video file promises; decodes nothing.
+def _read_folder(
+    filename: str, frame_inds: np.ndarray, total_frames: int
+) -> np.ndarray:
+    paths = list_frames(filename)
+    check_length(filename, total_frames, len(paths))
+    wanted, places = np.unique(frame_inds, return_inverse=True)
+    if wanted[-1] >= len(paths):
+        raise VideoReadError(
+            f'{filename}: cannot read frame {wanted[-1]}: they end after {len(paths)}'
+        )
+    return np.stack(list(load_frames(paths[index] for index in wanted)))[places]
 
-    It is the number :func:`read_frames` compares with an annotation. Pictures that the
-    file holds but does not show (cut off by an edit list) do not count.
+
+def count_frames(filename: str) -> int:
+    """Number of frames that a video promises; decodes nothing.
+
+    It is the number :func:`read_frames` compares with an annotation: the pictures that
+    a file holds, whatever its header says, or those of a folder. Pictures that a file
+    holds but does not show (cut off by an edit list) do not count.
 
     Raises:
         VideoReadError: If it cannot be opened or has no frame.
     """
+    if folder_of_frames(filename):
+        return len(list_frames(filename))
     with _opened(filename) as container:
         stamps, _ = _time_stamps(container)
     if not stamps:
@@ -99,7 +118,7 @@ def iter_frames(filename: str, num_threads: int = 1) -> Iterator[np.ndarray]:
     (decord decodes ahead without limit: dmlc/decord issues 157 and 208.)
 
     Args:
-        filename: Path of a video file, or an address that FFmpeg opens.
+        filename: Path of a video, or an address that FFmpeg opens.
         num_threads: Threads of the decoder; 0 for as many as there are.
 
     Yields:
@@ -107,29 +126,37 @@ def iter_frames(filename: str, num_threads: int = 1) -> Iterator[np.ndarray]:
 
     Raises:
         VideoReadError: With the name and the reason, if the video cannot be opened,
-            has no frame, is damaged, or ends before the number of frames and the
-            duration in its header. Frames before a damage have been yielded by then.
-            A cut file without number of frames (Matroska, WebM) just ends early.
+            has no frame, is damaged, or ends before the number of frames in its index
+            and its duration. Frames before a damage have been yielded by then. A cut
+            file that has no index (Matroska, WebM, AVI) just ends early.
     """
     from av.error import FFmpegError
 
+    if folder_of_frames(filename):
+        yield from load_frames(list_frames(filename))
+        return
     with _opened(filename, num_threads) as container:
         stream, to_rgb = container.streams.video[0], _ToRGB()
-        count, last = 0, None
+        count, last, damaged = 0, None, True
         try:
             for frame in container.decode(stream):
                 count, last = count + 1, frame.pts
+                damaged = damaged and frame.is_corrupt
                 yield to_rgb(frame)
         except FFmpegError as error:
             raise VideoReadError(
-                f'{filename}: cannot decode beyond frame {count}: {error.strerror}'
+                f'{filename}: cannot decode beyond frame {count}: {_reason(error)}'
             ) from error
         if not count:
             raise VideoReadError(f'{filename}: has no frames')
-        if count < stream.frames and _ends_early(stream, last):
+        if damaged:
+            raise VideoReadError(f'{filename}: all its frames are damaged')
+        # of others (AVI) it is a number in the header, which may be anything
+        indexed = stream.frames if 'mp4' in container.format.name else 0
+        if count < indexed and _ends_early(stream, last):
             raise VideoReadError(
-                f'{filename}: is cut: the header has {stream.frames} frames, the file '
-                f'only {count}'
+                f'{filename}: is cut: the header has {indexed} frames, the file only '
+                f'{count}'
             )
 
 
@@ -149,13 +176,15 @@ def _opened(filename: str, num_threads: int = 1) -> Iterator:
     import av
 
     if '://' not in filename and not osp.isfile(filename):
-        raise VideoReadError(f'{filename}: no such file')
+        raise VideoReadError(f'{filename}: no such file or folder')
+    # while it looks for streams too, FFmpeg decodes
+    limit = dict(max_pixels=str(unreadable.MAX_PIXELS))
     doing = 'open'
     try:
         try:
-            container = av.open(filename)
+            container = av.open(filename, options=limit)
         except UnicodeDecodeError:  # in a title, which PyAV 19 no longer minds
-            container = av.open(filename, metadata_errors='replace')
+            container = av.open(filename, options=limit, metadata_errors='replace')
         with container:
             if not container.streams.video:
                 raise VideoReadError(f'{filename}: cannot open: no video stream in it')
@@ -163,10 +192,20 @@ def _opened(filename: str, num_threads: int = 1) -> Iterator:
             # single frames come sooner from one thread; workers are the parallel part
             stream.thread_type = 'NONE' if num_threads == 1 else 'AUTO'
             stream.codec_context.thread_count = num_threads
+            check_size(filename, stream.width, stream.height)
+            stream.codec_context.options = limit
             doing = 'decode'
             yield container
     except av.error.FFmpegError as error:
-        raise VideoReadError(f'{filename}: cannot {doing}: {error.strerror}') from error
+        raise VideoReadError(f'{filename}: cannot {doing}: {_reason(error)}') from error
+
+
+def _reason(error) -> str:
+    # all that decoders say about a gigantic picture
+    if error.errno in (errno.EINVAL, errno.ENOMEM):
+        limit = f'or a picture of more than {unreadable.MAX_PIXELS} pixels'
+        return f'{error.strerror}, {limit}'
+    return error.strerror
 
 
 def _time_stamps(container) -> tuple[list, list]:
@@ -215,17 +254,22 @@ def _collect(frames: Iterable[tuple], places: dict[int, list[int]]) -> np.ndarra
     """Put pictures into their places; stop after the last one that is wanted.
 
     Raises:
-        _UnprovenError: The pictures end before.
+        _UnprovenError: The pictures end before, or the decoder made all of them up (it
+            gives one grey picture for the first bytes of a stream).
     """
     to_rgb, last, result, index = _ToRGB(), max(places), None, -1
+    damaged = True
     for index, frame in frames:
         if index in places:
+            damaged = damaged and frame.is_corrupt
             picture = to_rgb(frame)
             if result is None:
                 count = sum(map(len, places.values()))
                 result = np.empty((count, *picture.shape), np.uint8)
             result[places[index]] = picture
         if index == last:
+            if damaged:
+                raise _UnprovenError('all of them are damaged')
             return result
     raise _UnprovenError(f'the pictures end after {index + 1}')
 

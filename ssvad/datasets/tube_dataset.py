@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Callable
 
 import numpy as np
-from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
-from mmengine.fileio import join_path
-from mmengine.utils import is_abs
 
-from ssvad.annotations import load_annotations, read_split
+from ssvad.annotations import load_annotations
+
+from .frame_folder import folder_of_frames
+from .video_dataset import VideoDataset, listed
 
 
 def dense_tubes(tubes: Sequence[dict], num_frames: int) -> np.ndarray:
@@ -33,7 +33,7 @@ def dense_tubes(tubes: Sequence[dict], num_frames: int) -> np.ndarray:
 
 
 @DATASETS.register_module()
-class TubeDataset(BaseActionDataset):
+class TubeDataset(VideoDataset):
     """Untrimmed or trimmed videos with the boxes of the actors, frame by frame.
 
     The annotation file is described in ``ssvad.annotations``; its ``classes``
@@ -49,17 +49,17 @@ class TubeDataset(BaseActionDataset):
 
     The dense tubes are made on access; what is stored are the annotated boxes.
 
+    A video may be a folder of its frames. One annotation serves both: if there is no
+    file ``jump/one.avi``, but a folder ``jump/one``, that is taken.
+
     Args:
         ann_file: Neutral annotation file (JSON).
         pipeline: Transforms.
         data_prefix: ``dict(video=..., mask=...)``: folders that the names of video
             and mask files are relative to; ``mask`` is optional.
-        split_file: Text file with the ids to use, one a line, in the order they
-            get; all videos of the annotation by default. Relative to
-            ``data_root`` like ``ann_file``.
         filter_cfg: ``dict(filter_empty_gt=True)`` leaves out videos without tubes.
-        kwargs: Further arguments of ``BaseActionDataset`` and ``BaseDataset``
-            (``test_mode``, ``data_root``, ``indices``, ``lazy_init``, ...).
+        kwargs: Further arguments of :class:`VideoDataset` (``split_file``,
+            ``on_error``, ...) and ``BaseDataset`` (``test_mode``, ``data_root``, ...).
 
     Raises:
         ValueError: If an id of the split is unknown, if no video is left, or if a
@@ -73,7 +73,6 @@ class TubeDataset(BaseActionDataset):
         ann_file: str,
         pipeline: list[dict | Callable],
         data_prefix: dict | None = None,
-        split_file: str | None = None,
         filter_cfg: dict | None = None,
         **kwargs,
     ) -> None:
@@ -89,7 +88,6 @@ class TubeDataset(BaseActionDataset):
             raise ValueError(
                 f"filter_cfg knows 'filter_empty_gt' only, got {sorted(unknown)}"
             )
-        self.split_file = split_file
         super().__init__(
             ann_file,
             pipeline=pipeline,
@@ -98,20 +96,14 @@ class TubeDataset(BaseActionDataset):
             **kwargs,
         )
 
-    def _join_prefix(self) -> None:
-        super()._join_prefix()
-        if self.split_file and self.data_root and not is_abs(self.split_file):
-            self.split_file = join_path(self.data_root, self.split_file)
-
     def load_data_list(self) -> list[dict]:
         """Read the annotation file, keep the split, look for the video files."""
         annotations = load_annotations(self.ann_file)
         self._metainfo.setdefault('classes', tuple(annotations['classes']))
         videos = annotations['videos']
-        if self.split_file:
-            videos = self._select(videos)
         if not videos:
             raise ValueError(f'{self.ann_file}: no videos in this annotation file')
+        videos = self.select({v['id']: v for v in videos}, self.ann_file)
         data_list = [self.parse_data_info(video) for video in videos]
         self._require_files('video', [info['filename'] for info in data_list])
         if 'mask' in self.data_prefix:
@@ -134,7 +126,7 @@ class TubeDataset(BaseActionDataset):
         labels = [tube['label'] for tube in raw_data_info['tubes']]
         info = dict(
             video_id=raw_data_info['id'],
-            filename=osp.join(self.data_prefix['video'], raw_data_info['file']),
+            filename=self._find(raw_data_info['file']),
             total_frames=raw_data_info['num_frames'],
             height=raw_data_info['height'],
             width=raw_data_info['width'],
@@ -171,27 +163,24 @@ class TubeDataset(BaseActionDataset):
         """Classes of a video, for ``ClassBalancedDataset``."""
         return sorted(set(self.get_data_info(idx)['tube_labels'].tolist()))
 
-    def _select(self, videos: Sequence[dict]) -> list[dict]:
-        ids = read_split(self.split_file)
-        by_id = {video['id']: video for video in videos}
-        unknown = [video_id for video_id in ids if video_id not in by_id]
-        if unknown:
-            raise ValueError(
-                f'{self.split_file}: {len(unknown)} of {len(ids)} ids are not in '
-                f'{self.ann_file}: {_first(unknown)}'
-            )
-        return [by_id[video_id] for video_id in ids]
+    def _find(self, file: str) -> str:
+        name = osp.join(self.data_prefix['video'], file)
+        if osp.isfile(name):
+            return name
+        folder = name if osp.isdir(name) else osp.splitext(name)[0]
+        if not osp.isdir(folder):
+            return name
+        return osp.join(folder, self.filename_tmpl) if self.filename_tmpl else folder
 
     def _require_files(self, kind: str, filenames: Sequence[str]) -> None:
-        missing = [name for name in filenames if not osp.isfile(name)]
+        missing = [
+            name
+            for name in filenames
+            if not osp.isfile(name) and not (kind == 'video' and folder_of_frames(name))
+        ]
         if missing:
             raise FileNotFoundError(
                 f'{len(missing)} of {len(filenames)} {kind}s of {self.ann_file} are '
-                f'missing: {_first(missing)}; is data_prefix=dict({kind}='
+                f'missing: {listed(missing)}; is data_prefix=dict({kind}='
                 f'{self.data_prefix[kind]!r}) right?'
             )
-
-
-def _first(names: Sequence[str], count: int = 5) -> str:
-    listed = ', '.join(map(repr, names[:count]))
-    return listed if len(names) <= count else f'{listed} and {len(names) - count} more'

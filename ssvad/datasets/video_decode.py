@@ -1,15 +1,12 @@
-"""The sampled frames of a video file for MMAction's ``DecordDecode``."""
+"""The sampled frames of a video for MMAction's ``DecordDecode``."""
 
 from __future__ import annotations
-
-import logging
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
-from mmengine.logging import print_log
 
-from .frame_reader import VideoReadError, read_frames
+from .frame_reader import read_frames
 
 
 class DecodedFrames:
@@ -37,12 +34,13 @@ class DecodedFrames:
 
 @TRANSFORMS.register_module()
 class OpenVideo(BaseTransform):
-    """Read the sampled frames of a video file for ``DecordDecode``.
+    """Read the sampled frames of a video for ``DecordDecode``.
 
     Stands where MMAction has ``DecordInit``, but after the frames are sampled and
     from the path instead of a copy of the whole file in memory. Opening and decoding
-    happen here, so that one rule holds for every unreadable file: an error that
-    names it, or a skipped sample; never an empty clip.
+    happen here, so that every unreadable video gives one kind of error, which the
+    dataset raises or answers with another video. A folder of frames is read as a video
+    is (in the place of ``RawFrameDecode``).
 
     Required Keys:
 
@@ -56,41 +54,23 @@ class OpenVideo(BaseTransform):
 
     Args:
         num_threads: Threads of the decoder.
-        on_error: 'raise', or 'skip': warn, return None and let the dataset take
-            another video (``BaseDataset`` does so in training, not in testing).
 
     Raises:
-        VideoReadError: If the file cannot be opened or decoded or is shorter than
-            annotated, unless it is skipped.
+        VideoReadError: If the video cannot be opened or decoded or is shorter than
+            annotated.
     """
 
-    def __init__(self, num_threads: int = 1, on_error: str = 'raise') -> None:
-        if on_error not in ('raise', 'skip'):
-            raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+    def __init__(self, num_threads: int = 1) -> None:
         self.num_threads = num_threads
-        self.on_error = on_error
-        self.num_skipped = 0
 
-    def transform(self, results: dict) -> dict | None:
-        """Add a reader that holds the frames; None if the sample is skipped."""
+    def transform(self, results: dict) -> dict:
+        """Add a reader that holds the frames."""
         if 'frame_inds' not in results:
             raise KeyError(
                 f'{type(self).__name__} needs frame_inds: sample frames before it'
             )
         frame_inds = np.asarray(results['frame_inds']).reshape(-1)
-        try:
-            frames = self.read(results, frame_inds)
-        except VideoReadError as error:
-            if self.on_error == 'raise':
-                raise
-            self.num_skipped += 1
-            print_log(
-                f'skipped an unreadable video, number {self.num_skipped} of this '
-                f'process: {error}',
-                logger='current',
-                level=logging.WARNING,
-            )
-            return None
+        frames = self.read(results, frame_inds)
         results['video_reader'] = DecodedFrames(frame_inds, frames)
         return results
 
@@ -104,7 +84,4 @@ class OpenVideo(BaseTransform):
         )
 
     def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(num_threads={self.num_threads}, '
-            f'on_error={self.on_error!r})'
-        )
+        return f'{type(self).__name__}(num_threads={self.num_threads})'

@@ -153,9 +153,8 @@ def test_the_cache_may_hold_more_but_not_less_than_annotated(video, cache):
         read_cache(cache, VIDEO, str(video), FRAMES)
 
 
-@pytest.mark.parametrize('on_error', ['raise', 'skip'])
-def test_a_missing_or_stale_video_is_never_skipped(video, cache, on_error):
-    read = OpenFrameCache(str(cache), on_error=on_error)
+def test_a_missing_or_stale_video_is_no_unreadable_one(video, cache):
+    read = OpenFrameCache(str(cache))
     with pytest.raises(FrameCacheError, match="no frames of video 'other' here; run"):
         read(dict(request(video, [0]), video_id='other'))
     touch(video)
@@ -164,7 +163,7 @@ def test_a_missing_or_stale_video_is_never_skipped(video, cache, on_error):
 
 
 @pytest.mark.parametrize('kind', ['text', 'short'])
-def test_an_unreadable_video_is_named_or_skipped(video, tmp_path, kind):
+def test_an_unreadable_video_is_named(video, tmp_path, kind):
     total_frames, reason = FRAMES, 'cannot open'
     if kind == 'text':
         video.write_text('not a video')
@@ -176,7 +175,6 @@ def test_an_unreadable_video_is_named_or_skipped(video, tmp_path, kind):
     results = request(video, [0], total_frames)
     with pytest.raises(VideoReadError, match=rf'^{video}: [^/]*{reason}'):
         OpenFrameCache(str(tmp_path))(results)
-    assert OpenFrameCache(str(tmp_path), on_error='skip')(results) is None
 
 
 def test_a_video_that_is_gone(video, cache):

@@ -65,7 +65,7 @@ def test_real_clips_have_the_same_frames_too():
     'name, reason',
     [
         ('gone.mp4', 'no such file'),
-        ('', 'no such file'),
+        ('', 'no frames: expected pictures'),
         ('empty.mp4', 'cannot open: Invalid data'),
         ('text.mp4', 'cannot open: Invalid data'),
         ('zeros.mp4', 'cannot open'),

@@ -1,15 +1,12 @@
 import copy
-import logging
 import pickle
 
 import numpy as np
 import pytest
-from mmaction.registry import DATASETS, TRANSFORMS
-from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
+from mmaction.registry import TRANSFORMS
 
-from ssvad.annotations import save_annotations
-from ssvad.datasets.video_decode import OpenVideo, VideoReadError
+from ssvad.datasets.unreadable import VideoReadError
+from ssvad.datasets.video_decode import OpenVideo
 from ssvad.video_io import write_video
 from tests.helpers import UCF24_MINI, needs_ucf24_mini
 
@@ -76,12 +73,11 @@ def test_the_file_may_be_longer_but_not_shorter_than_annotated(clip):
 
 
 @pytest.mark.parametrize('kind', ['empty', 'text', 'zeros', 'cut', 'garbled'])
-def test_unreadable_files_are_named_or_skipped(clip, tmp_path, kind):
+def test_unreadable_files_are_named(clip, tmp_path, kind):
     path = damaged(clip, tmp_path, kind)
     inds = list(range(FRAMES))
     with pytest.raises(VideoReadError, match=rf'{kind}\.mp4: cannot \w+'):
         OpenVideo()(request(path, inds))
-    assert OpenVideo(on_error='skip')(request(path, inds)) is None
 
 
 def test_missing_file(tmp_path):
@@ -89,53 +85,7 @@ def test_missing_file(tmp_path):
         OpenVideo()(request(tmp_path / 'gone.mp4', [0]))
 
 
-def test_skipping_is_counted_and_another_video_is_taken(clip, tmp_path):
-    bad = damaged(clip, tmp_path, 'text')
-    good = tmp_path / 'good.mp4'
-    good.write_bytes(clip.read_bytes())
-    videos = [
-        dict(
-            id=p.stem, file=p.name, width=WIDTH, height=HEIGHT, num_frames=30, tubes=[]
-        )
-        for p in (bad, good)
-    ]
-    save_annotations(tmp_path / 'a.json', ['x'], videos)
-    messages = []
-
-    class Collect(logging.Handler):
-        def emit(self, record):
-            if 'skipped' in record.getMessage():
-                messages.append(record.getMessage())
-
-    handler = Collect()
-    logger = MMLogger.get_instance('test_video_decode')
-    logger.addHandler(handler)
-    pipeline = [
-        dict(type='SampleTubeClip', trimmed=False),
-        dict(type='OpenVideo', on_error='skip'),
-        dict(type='DecordDecode'),
-    ]
-    cfg = dict(
-        type='TubeDataset',
-        ann_file=str(tmp_path / 'a.json'),
-        data_prefix=dict(video=str(tmp_path)),
-        pipeline=pipeline,
-    )
-    with DefaultScope.overwrite_default_scope('mmaction'):
-        dataset = DATASETS.build(cfg)
-        tested = DATASETS.build(dict(cfg, test_mode=True))
-    np.random.seed(0)
-    assert [dataset[0]['video_id'] for _ in range(3)] == ['good'] * 3
-    logger.removeHandler(handler)
-    assert len(messages) >= 3
-    assert 'number 3' in messages[2] and 'text.mp4: cannot open' in messages[2]
-    with pytest.raises(Exception, match='Test time'):
-        tested[0]
-
-
 def test_use_errors(clip):
-    with pytest.raises(ValueError, match="'raise' or 'skip', got 'black'"):
-        OpenVideo(on_error='black')
     with pytest.raises(KeyError, match='sample frames before'):
         OpenVideo()(dict(filename=str(clip), total_frames=3))
     results = OpenVideo()(request(clip, [1, 2]))

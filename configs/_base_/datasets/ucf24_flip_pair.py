@@ -26,7 +26,10 @@ train_dataloader = dict(
                 pipeline=labeled_pipeline,
             ),
             dict(
-                **_base_.source, split_file=unlabeled_split, pipeline=unlabeled_pipeline
+                **_base_.source,
+                split_file=unlabeled_split,
+                on_error='skip',
+                pipeline=unlabeled_pipeline,
             ),
         ],
     ),
