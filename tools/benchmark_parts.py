@@ -21,6 +21,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import benchmark_data
+import benchmark_evaluation
 from ssvad.geometry import ViewGeometry
 from ssvad.models.folding import fold_batch_norm
 
@@ -51,6 +52,7 @@ def build(
     init_default_scope('mmaction')
     cfg = Config.fromfile(ROOT / 'configs/ucf24_semi_var.py').model
     cfg.detector.head.update(implementation=implementation, num_classes=num_classes)
+    cfg.detector.backbone.update(implementation=implementation)
     cfg.detector.backbone.pop('init_cfg')
     cfg.method.attention = attention
     torch.manual_seed(0)
@@ -276,4 +278,5 @@ PARTS = dict(
     step=train_steps,
     memory=memory,
     growth=growth,
+    evaluation=benchmark_evaluation.evaluation,
 )

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssvad.models import I3D
-from ssvad.models.backbones.i3d import (
-    ENDPOINTS,
+from ssvad.models.backbones.i3d import ENDPOINTS
+from ssvad.models.backbones.same_padding import (
     SameMaxPool3d,
     pad,
     same_pads,
@@ -50,6 +50,7 @@ def test_pooling_is_that_of_a_padded_copy_with_and_without_gradients(
         assert torch.equal(pool(x), expected)
         with torch.no_grad():
             assert torch.equal(pool(x), expected)
+        assert torch.equal(SameMaxPool3d(kernel, stride, 'plain')(x), expected)
 
 
 def test_taps_have_the_reference_shapes():
@@ -95,11 +96,11 @@ def test_every_endpoint_can_be_the_last():
             assert np.isfinite(out.numpy()).all(), name
 
 
-def run_training_pass(**kwargs):
+def run_training_pass(frames=8, **kwargs):
     """Output, gradients and statistics of one training pass."""
     torch.manual_seed(0)
     net = I3D(TAPS, width=0.125, **kwargs).double()
-    x = torch.rand(2, 3, 8, 32, 32, dtype=torch.float64, requires_grad=True)
+    x = torch.rand(2, 3, frames, 32, 32, dtype=torch.float64, requires_grad=True)
     taps = net(x)
     sum(tap.square().sum() for tap in taps).backward()
     gradients = [x.grad, *(p.grad for p in net.parameters())]
@@ -132,3 +133,15 @@ def test_layout_of_channels_does_not_change_the_function():
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
     taps = I3D(TAPS, width=0.125, channels_last=True)(torch.rand(1, 3, 8, 32, 32))
     assert taps[0].is_contiguous(memory_format=torch.channels_last_3d)
+
+
+@pytest.mark.parametrize('frames', [8, 16, 24])
+def test_fast_implementation_is_the_plain_one(frames):
+    plain = run_training_pass(frames, implementation='plain')
+    for ours, theirs in zip(run_training_pass(frames), plain):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+def test_unknown_implementation_is_refused():
+    with pytest.raises(ValueError, match="'fast' or 'plain', got 'quick'"):
+        I3D(TAPS, implementation='quick')

@@ -20,7 +20,8 @@ def benchmark():
 
 
 @pytest.mark.parametrize(
-    'part', ['step', 'inference', 'maps', 'loader', 'growth', 'memory']
+    'part',
+    ['step', 'inference', 'maps', 'loader', 'growth', 'memory', 'evaluation'],
 )
 def test_every_part_prints_its_rows(benchmark, monkeypatch, capsys, part):
     parts = importlib.import_module('benchmark_parts')
@@ -44,6 +45,16 @@ def test_maps_are_those_of_both_implementations(benchmark, capsys):
         '| attention map, variance',
         '| attention map, gradient',
     ]
+
+
+def test_evaluation_is_measured(benchmark, capsys):
+    benchmark.main(
+        ['--parts', 'evaluation', '--test-frames', '2000', '--repeats', '1']
+    )
+    rows = capsys.readouterr().out.splitlines()[4:]
+    exponents = [row for row in rows if '(exponent)' in row]
+    assert exponents and all(row.endswith('|  |') for row in exponents)
+    assert any(row.startswith('| evaluation, frame-AP') for row in rows)
 
 
 @pytest.mark.slow
@@ -91,3 +102,24 @@ def test_plain_and_fast_step_are_the_same_loss(attention):
         batch = inputs.double(), samples
         losses.append(parts.total_loss(model.double(), batch, released).item())
     assert losses[0] == pytest.approx(losses[1], rel=1e-10)
+
+
+def test_processor_time_is_counted_on_demand(benchmark, monkeypatch):
+    monkeypatch.setattr(benchmark.time, 'process_time', iter([1.0, 3.5]).__next__)
+    clock = benchmark.Clock('cpu', 'float32', cpu_time=True)
+    assert clock.seconds(lambda: None) == 2.5
+
+
+def test_processor_time_of_a_gpu_is_refused(benchmark, capsys):
+    with pytest.raises(SystemExit):
+        benchmark.main(['--cpu-time', '--device', 'cuda'])
+    assert '--cpu-time counts no work of a GPU' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('implementation', ['plain', 'fast'])
+def test_the_whole_network_is_in_one_implementation(implementation, monkeypatch):
+    parts = importlib.import_module('benchmark_parts')
+    monkeypatch.setattr(parts.MODELS, 'build', lambda cfg: cfg)
+    detector = parts.build(implementation).detector
+    assert detector.head.implementation == implementation
+    assert detector.backbone.implementation == implementation

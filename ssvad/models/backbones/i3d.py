@@ -12,6 +12,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ssvad.models.thin_conv import conv3d_of_3
+
+from .same_padding import SameMaxPool3d, Triple, pad, same_pads
+
 # Channels of the branches (b0, b1a, b1b, b2a, b2b, b3b).
 INCEPTION_CHANNELS = {
     'Mixed_3b': (64, 96, 128, 16, 32, 32),
@@ -42,34 +46,21 @@ ENDPOINTS = (
     'Mixed_5b',
     'Mixed_5c',
 )
-Triple = Sequence[int]
-
-
-def same_pads(x: Tensor, kernel: Triple, stride: Triple) -> list[tuple[int, int]]:
-    """Zeros before and after T, H and W as TensorFlow's SAME wants: the odd one last.
-
-    Strided windows make the padding depend on the size of the input, so it cannot be
-    an attribute of the layer.
-    """
-    pads = []
-    for size, k, s in zip(x.shape[-3:], kernel, stride):
-        total = max(k - s, 0) if size % s == 0 else max(k - size % s, 0)
-        pads.append((total // 2, total - total // 2))
-    return pads
-
-
-def pad(x: Tensor, pads: Sequence[tuple[int, int]]) -> Tensor:
-    """Copy (..., T, H, W) with zeros around it."""
-    return F.pad(x, [n for pair in reversed(pads) for n in pair])
 
 
 class Unit3D(nn.Module):
-    """SAME convolution without bias, batch norm, ReLU."""
+    """SAME convolution without bias, batch norm, ReLU; arguments as in I3D."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel: Triple, stride: Triple
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: Triple,
+        stride: Triple,
+        implementation: str = 'fast',
     ):
         super().__init__()
+        self.implementation = implementation
         self.conv3d = nn.Conv3d(
             in_channels, out_channels, tuple(kernel), tuple(stride), bias=False
         )
@@ -77,61 +68,40 @@ class Unit3D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, T, H, W) to ceil(size / stride) in each of T, H, W."""
+        pads = same_pads(x, self.conv3d.kernel_size, self.conv3d.stride)
+        if self.implementation == 'plain':
+            return F.relu(self.bn(self.conv3d(pad(x, pads))))
+        return F.relu(self.bn(self._convolve(x, pads)), inplace=True)
+
+    def _convolve(self, x: Tensor, pads: list[tuple[int, int]]) -> Tensor:
         conv = self.conv3d
-        pads = same_pads(x, conv.kernel_size, conv.stride)
+        if conv.kernel_size == (3, 3, 3) and conv.stride == (1, 1, 1):
+            return conv3d_of_3(x, conv.weight, conv.bias)
         padding = [front for front, _ in pads]
         if any(front != back for front, back in pads):
             x, padding = pad(x, pads), 0
-        x = F.conv3d(x, conv.weight, conv.bias, conv.stride, padding)
-        return F.relu(self.bn(x), inplace=True)
-
-
-def shifted_max_pool3d(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
-    """Max pooling axis by axis, as maxima of shifted copies.
-
-    Gives what ``F.max_pool3d`` gives, several times faster on a CPU, but costs memory
-    for gradients; for inference.
-    """
-    for axis, (k, s) in enumerate(zip(kernel, stride), x.ndim - 3):
-        count = (x.shape[axis] - k) // s + 1
-        shifted = [x.narrow(axis, offset, s * (count - 1) + 1) for offset in range(k)]
-        step = (slice(None),) * axis + (slice(None, None, s),)
-        x = shifted[0][step]
-        for other in shifted[1:]:
-            x = torch.maximum(x, other[step])
-    return x
-
-
-class SameMaxPool3d(nn.MaxPool3d):
-    """Max pooling with SAME zero padding (inputs are never negative here)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, T, H, W) to ceil(size / stride) in each of T, H, W."""
-        pads = same_pads(x, self.kernel_size, self.stride)
-        if not torch.is_grad_enabled() and not x.is_cuda:
-            return shifted_max_pool3d(pad(x, pads), self.kernel_size, self.stride)
-        # A last window that reaches beyond the end needs no copy with zeros, unless
-        # windows go by single steps.
-        if any(front != back and s == 1 for (front, back), s in zip(pads, self.stride)):
-            x, pads = pad(x, pads), [(0, 0)] * 3
-        padding = [front for front, _ in pads]
-        return F.max_pool3d(x, self.kernel_size, self.stride, padding, ceil_mode=True)
+        return F.conv3d(x, conv.weight, conv.bias, conv.stride, padding)
 
 
 class InceptionBlock(nn.Module):
     """Four parallel branches, concatenated over channels."""
 
-    def __init__(self, in_channels: int, channels: Sequence[int]):
+    def __init__(
+        self, in_channels: int, channels: Sequence[int], implementation: str = 'fast'
+    ):
         super().__init__()
         b0, b1a, b1b, b2a, b2b, b3b = channels
-        one, three, unit = (1, 1, 1), (3, 3, 3), (1, 1, 1)
-        self.b0 = Unit3D(in_channels, b0, one, unit)
-        self.b1a = Unit3D(in_channels, b1a, one, unit)
-        self.b1b = Unit3D(b1a, b1b, three, unit)
-        self.b2a = Unit3D(in_channels, b2a, one, unit)
-        self.b2b = Unit3D(b2a, b2b, three, unit)
-        self.b3a = SameMaxPool3d(three, unit)
-        self.b3b = Unit3D(in_channels, b3b, one, unit)
+
+        def unit(before: int, after: int, size: int) -> Unit3D:
+            return Unit3D(before, after, (size,) * 3, (1, 1, 1), implementation)
+
+        self.b0 = unit(in_channels, b0, 1)
+        self.b1a = unit(in_channels, b1a, 1)
+        self.b1b = unit(b1a, b1b, 3)
+        self.b2a = unit(in_channels, b2a, 1)
+        self.b2b = unit(b2a, b2b, 3)
+        self.b3a = SameMaxPool3d((3, 3, 3), (1, 1, 1), implementation)
+        self.b3b = unit(in_channels, b3b, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, T, H, W) to the four branches' channels, same T, H, W."""
@@ -182,10 +152,13 @@ class I3D(BaseModule):
             counts each clip once.
         channels_last: Lay activations out as (time, height, width, channel), which
             suits tensor cores; no gain on a CPU.
+        implementation: ``'fast'`` spares copies and products with the padding,
+            ``'plain'`` computes as published; the same function and checkpoints.
         init_cfg: mmengine initialisation, e.g. ``dict(type='Pretrained', ...)``.
 
     Raises:
-        ValueError: If an endpoint is unknown or none is given.
+        ValueError: If an endpoint is unknown or none is given, or the implementation is
+            unknown.
     """
 
     def __init__(
@@ -198,6 +171,7 @@ class I3D(BaseModule):
         in_channels: int = 3,
         with_cp: bool = False,
         channels_last: bool = False,
+        implementation: str = 'fast',
         init_cfg: dict | None = None,
     ):
         super().__init__(init_cfg)
@@ -206,6 +180,10 @@ class I3D(BaseModule):
             raise ValueError(
                 f'I3D out_endpoints: expected names from {ENDPOINTS}, '
                 f'got {tuple(out_endpoints)}'
+            )
+        if implementation not in ('fast', 'plain'):
+            raise ValueError(
+                f"implementation must be 'fast' or 'plain', got {implementation!r}"
             )
         self.with_cp = with_cp
         self.channels_last = channels_last
@@ -232,13 +210,13 @@ class I3D(BaseModule):
         for name in self.endpoints:
             if name in convs:
                 out, kernel, stride = convs[name]
-                layer = Unit3D(channels, scaled(out), kernel, stride)
+                layer = Unit3D(channels, scaled(out), kernel, stride, implementation)
                 channels = scaled(out)
             elif name in pools:
-                layer = SameMaxPool3d(*pools[name])
+                layer = SameMaxPool3d(*pools[name], implementation)
             else:
                 branches = [scaled(c) for c in INCEPTION_CHANNELS[name]]
-                layer = InceptionBlock(channels, branches)
+                layer = InceptionBlock(channels, branches, implementation)
                 b0, _, b1b, _, b2b, b3b = branches
                 channels = b0 + b1b + b2b + b3b
             self.add_module(name, layer)

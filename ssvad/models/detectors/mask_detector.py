@@ -229,7 +229,7 @@ class MaskDetector(BaseModel):
             )
         clips = clips.unflatten(0, (len(crops), -1))
         # all crops of a clip in the same turn, so that their mean can be taken
-        for turn in clips.split(max(1, self.clips_per_forward // len(crops)), dim=1):
+        for turn in clips.split(self.clips_per_forward, dim=1):
             outputs = []
             for part in turn.flatten(0, 1).split(self.clips_per_forward):
                 if preprocessor is not None:

@@ -11,6 +11,8 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ssvad.models.thin_conv import conv3d_of_3
+
 from .capsule_layers import ConvCapsules, PrimaryCapsules
 from .decoder_tail import smooth_upsampled
 
@@ -185,7 +187,7 @@ class CapsuleRoutingHead(BaseModule):
             x = self.upsample1((poses * gate).flatten(1, 2))
         x = self._join(x, self.lateral1(deep))
         x = x.unflatten(0, (batch, frames)).movedim(1, 2)  # (B, C, t, h, w)
-        x = self._join(self.upsample2(x), self.lateral2(middle))
+        x = self._join(self.upsample2(x), self._middle(middle))
         x = self._join(self.upsample3(x), self.lateral3(shallow))
         return DetOutput(self._decode_tail(x), scores, capsules)
 
@@ -194,6 +196,17 @@ class CapsuleRoutingHead(BaseModule):
     ) -> Tensor:
         """:func:`class_gate`, for whoever mixes clips and hence gates."""
         return class_gate(scores, labels, open_unlabeled)
+
+    def class_scores(self, poses: Tensor, activation: Tensor, clips: int) -> Tensor:
+        """Scores (``clips``, K) of primary capsules as ``primary`` makes them."""
+        _, activation = self.routing(poses, activation)  # (clips*t, K, h, w)
+        return activation.unflatten(0, (clips, -1)).mean((1, 3, 4))
+
+    def _middle(self, x: Tensor) -> Tensor:
+        layer = self.lateral2
+        if self.implementation == 'plain':
+            return layer(x)
+        return conv3d_of_3(x, layer.weight, layer.bias)
 
     def _upsample_one_class(self, poses: Tensor, classes: Tensor) -> Tensor:
         """What ``upsample1`` makes of one class's poses, all others being zero.

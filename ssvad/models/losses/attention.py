@@ -13,11 +13,12 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 
-def unit_range(maps: Tensor) -> Tensor:
+def unit_range(maps: Tensor, inplace: bool = False) -> Tensor:
     """Scale each clip of (B, T, H, W) to [0, 1] by its minimum and maximum."""
     lowest = maps.amin((1, 2, 3), keepdim=True)
     span = maps.amax((1, 2, 3), keepdim=True) - lowest
-    return (maps - lowest).div_(span + 1e-7)
+    maps = maps.sub_(lowest) if inplace else maps - lowest
+    return maps.div_(span + 1e-7)
 
 
 def read_out(logits: Tensor, on: str) -> Tensor:
@@ -77,31 +78,30 @@ def cyclic_variance(first: Tensor, second: Tensor, window: int) -> Tensor:
     frames = first.shape[1]
     size = 2 * frames - 2
     _check_window('cyclic_variance', window, frames, size)
-    # Running sums of x and x^2 need few passes over memory. Around a pixel's mean on
-    # the ring their difference is as accurate as the definition.
-    centre = first.sum(1).add_(second[:, 1:-1].sum(1)).div_(size)
-    ring = first.new_empty(size, *centre.shape).unbind()
-    squares = first.new_empty(size, *centre.shape).unbind()
-    places = [*first.unbind(1), *second.unbind(1)[-2:0:-1]]
-    for place, value, square in zip(places, ring, squares):
-        torch.sub(place, centre, out=value)
-        torch.mul(value, value, out=square)
-    half = window // 2
-    total, power = ring[-half].clone(), squares[-half].clone()
-    for k in range(1 - half, half + 1):
-        total.add_(ring[k])
-        power.add_(squares[k])
-    maps = torch.zeros_like(first)
-    by_frame = maps.unbind(1)
-    for k in range(size):
-        twice = 2 if k in (0, frames - 1) else 1
-        target = by_frame[min(k, size - k)]
-        target.add_(power, alpha=twice / window)
-        target.addcmul_(total, total, value=-twice / window**2)
-        entering, leaving = (k + half + 1) % size, k - half
-        total.add_(ring[entering]).sub_(ring[leaving])
-        power.add_(squares[entering]).sub_(squares[leaving])
+    means, places = _ring_matrices(frames, window, first)
+    maps = first.new_empty(first.shape)
+    # Clip by clip, because large temporaries cost a CPU more than the sums. Around a
+    # pixel's mean on the ring E[x^2] - E[x]^2 is as accurate as the definition.
+    with torch.autocast(first.device.type, enabled=False):
+        for out, go, back in zip(*(x.flatten(2) for x in (maps, first, second))):
+            ring = torch.cat([go, back[1:-1].flip(0)])
+            ring -= ring.mean(0)
+            mean = means @ ring
+            torch.mm(places @ means, ring.square_(), out=out)
+            out.addmm_(places, mean.square_(), alpha=-1)
     return maps.clamp_(min=0)
+
+
+def _ring_matrices(frames: int, window: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Means in the windows of the ring (n, n), and frames' sums over places (T, n)."""
+    size = 2 * frames - 2
+    place = torch.arange(size, device=like.device)
+    distance = (place[:, None] - place) % size
+    near = (distance <= window // 2) | (distance >= size - window // 2)
+    frame = torch.arange(frames, device=like.device)[:, None]
+    # the first and the last frame are their own counterparts
+    sums = (place == frame).to(like.dtype) + (place == -frame % size)
+    return near.to(like.dtype) / window, sums
 
 
 def _check_window(name: str, window: int, frames: int, longest: int) -> None:
@@ -121,7 +121,8 @@ def temporal_curvature(prob: Tensor) -> Tensor:
     identity = torch.eye(prob.shape[1], dtype=prob.dtype, device=prob.device)
     (slope,) = torch.gradient(identity, dim=0)
     (curvature,) = torch.gradient(slope, dim=0)
-    return (curvature @ prob.flatten(2)).view_as(prob)
+    with torch.autocast(prob.device.type, enabled=False):
+        return (curvature @ prob.flatten(2)).view_as(prob)
 
 
 @MODELS.register_module()
@@ -143,7 +144,8 @@ class TemporalVariance(nn.Module):
     @torch.no_grad()
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Map the first of two (B, T, H, W) logit volumes to attention in [0, 1]."""
-        return unit_range(temporal_variance(read_out(first, self.on), self.window))
+        maps = temporal_variance(read_out(first, self.on), self.window)
+        return unit_range(maps, inplace=True)
 
 
 @MODELS.register_module()
@@ -183,8 +185,9 @@ class CyclicVariance(nn.Module):
             (B, T, H, W) in [0, 1], in [0, 2] with ``both_directions``.
         """
         first, second = read_out(first, self.on), read_out(second, self.on)
-        maps = unit_range(cyclic_variance(first, second, self.window))
-        return 2 * maps if self.both_directions else maps
+        maps = cyclic_variance(first, second, self.window)
+        maps = unit_range(maps, inplace=True)
+        return maps.mul_(2) if self.both_directions else maps
 
 
 @MODELS.register_module()
@@ -220,12 +223,18 @@ class GradientSmoothness(nn.Module):
     @torch.no_grad()
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Attention (B, T, H, W) in [0, 1] from the first view's logits."""
-        prob = first.sigmoid()
+        # clip by clip, see cyclic_variance
+        maps = (self._map(clip) for clip in first.split(1))
+        if self.batch_mean:
+            return (sum(maps) / len(first)).expand_as(first)
+        return torch.cat(list(maps))
+
+    def _map(self, logits: Tensor) -> Tensor:
+        prob = logits.sigmoid()
         low, high = self.thresholds
         if low is not None:
             prob = prob.masked_fill(prob < low, 0)
         if high is not None:
             prob = prob.masked_fill(prob > high, 1)
         curvature = temporal_curvature(prob)
-        maps = unit_range(curvature if self.signed else curvature.abs())
-        return maps.mean(0, keepdim=True).expand_as(maps) if self.batch_mean else maps
+        return unit_range(curvature if self.signed else curvature.abs(), inplace=True)

@@ -81,6 +81,13 @@ class SemiDetector(BaseModel):
             raise ValueError(f'eval_net must be one of {known}, got {name!r}')
         self._eval_net = name
 
+    @property
+    def network(self) -> nn.Module:
+        """The detector that infers."""
+        if self.eval_net == 'teacher':
+            return self.teacher['detector']
+        return self.detector
+
     def update_teacher(self) -> None:
         """Move the teacher; the first call makes it equal to the student."""
         self.teacher.follow(self._averaged_modules())
@@ -94,9 +101,14 @@ class SemiDetector(BaseModel):
         """As :meth:`MaskDetector.forward`, but ``loss`` takes (B, V, C, T, H, W)."""
         if mode == 'loss':
             return self.loss(inputs, data_samples)
-        if self.eval_net == 'teacher':
-            return self.teacher['detector'](inputs, data_samples, mode)
-        return self.detector(inputs, data_samples, mode)
+        return self.network(inputs, data_samples, mode)
+
+    def test_step(self, data: dict) -> Sequence[ActionDataSample]:
+        """Infer whole videos; they are prepared chunk by chunk, as by the detector."""
+        samples = self.data_preprocessor.cast_data(data['data_samples'])
+        return self.network.predict(data['inputs'], samples, self.data_preprocessor)
+
+    val_step = test_step
 
     def loss(self, inputs: Tensor, data_samples: Sequence[ActionDataSample]) -> dict:
         """All loss terms of a mixed batch.
@@ -130,7 +142,9 @@ class SemiDetector(BaseModel):
 
     def _step(self, inputs: Tensor, data_samples: Sequence[ActionDataSample]) -> Step:
         joint = self.method.views if self.joint_views else ()
-        return Step(self.detector, inputs, data_samples, joint, self.teacher)
+        return Step(
+            self.detector, inputs, data_samples, joint, self.teacher, self.method.taps
+        )
 
     def _averaged_modules(self) -> dict[str, nn.Module]:
         return {'detector': self.detector, **self.method.averaged_modules()}
