@@ -68,6 +68,8 @@ class MixedSampler(Sampler):
         shuffle: Whether to permute each pass over a source.
         seed: Seed of the permutations, equal on all ranks; drawn and shared by
             default.
+        num_rounds: Rounds of an epoch, if not one pass; then epochs are equally long
+            whatever the lists are.
 
     Raises:
         TypeError: If the dataset is not a ``ConcatDataset``.
@@ -80,6 +82,7 @@ class MixedSampler(Sampler):
         ratio: Sequence[int] = (1, 1),
         shuffle: bool = True,
         seed: int | None = None,
+        num_rounds: int | None = None,
     ) -> None:
         if not isinstance(dataset, ConcatDataset):
             raise TypeError(
@@ -97,7 +100,7 @@ class MixedSampler(Sampler):
         rounds = max(
             -(-size // share) for size, share in zip(self.sizes, self.ratio) if share
         )
-        self.rounds_per_rank = -(-rounds // self.world_size)
+        self.rounds_per_rank = -(-(num_rounds or rounds) // self.world_size)
 
     def __iter__(self) -> Iterator[int]:
         rounds = mixed_rounds(

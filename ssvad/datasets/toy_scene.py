@@ -47,18 +47,18 @@ class ToyOptions:
         noise: Standard deviation of the pixel noise, grey levels.
     """
 
-    width: int = 64
-    height: int = 48
+    width: int = 40
+    height: int = 32
     num_frames: tuple[int, int] = (36, 44)
-    sprite_size: tuple[float, float] = (18, 26)
-    amplitude: tuple[float, float] = (0.3, 0.45)
-    period: tuple[float, float] = (20, 30)
+    sprite_size: tuple[float, float] = (12, 17)
+    amplitude: tuple[float, float] = (0.5, 0.7)
+    period: tuple[float, float] = (14, 22)
     max_distractors: int = 1
-    camera_shake: float = 0.5
-    background_speed: float = 0.3
-    sprite_drift: float = 0.05
-    untrimmed_share: float = 0.3
-    multi_actor_share: float = 0.2
+    camera_shake: float = 0.3
+    background_speed: float = 0.2
+    sprite_drift: float = 0.03
+    untrimmed_share: float = 0.1
+    multi_actor_share: float = 0.1
     background_level: float = 60.0
     contrast: float = 0.3
     noise: float = 2.0
@@ -76,12 +76,13 @@ DIFFICULTIES = {
     ),
     'default': ToyOptions(),
     'hard': ToyOptions(
-        sprite_size=(14, 24),
-        amplitude=(0.25, 0.4),
+        sprite_size=(10, 16),
+        amplitude=(0.35, 0.55),
+        period=(20, 30),
         max_distractors=2,
-        camera_shake=1.0,
-        background_speed=0.6,
-        sprite_drift=0.1,
+        camera_shake=0.6,
+        background_speed=0.4,
+        sprite_drift=0.06,
         untrimmed_share=0.6,
         multi_actor_share=0.4,
         background_level=100.0,

@@ -161,3 +161,17 @@ def test_an_unused_source_may_be_empty(as_rank):
 def test_needs_a_concat_dataset():
     with pytest.raises(TypeError, match='ConcatDataset, got range'):
         MixedSampler(range(4))
+
+
+@pytest.mark.parametrize('world', [1, 2])
+def test_epochs_can_be_equally_long_whatever_the_lists(as_rank, world):
+    short, long = (
+        [i for r in range(world) for i in as_rank(r, world, sizes, num_rounds=6)]
+        for sizes in ([4, 3], [4, 50])
+    )
+    assert (
+        len(short) == len(long) == len(as_rank(0, world, [4, 3], num_rounds=6)) * world
+    )
+    assert len(short) == 12
+    labeled = [[i for i in order if i < 4] for order in (short, long)]
+    assert labeled[0] == labeled[1]  # they do not depend on the other list

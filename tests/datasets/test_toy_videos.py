@@ -159,7 +159,7 @@ def test_actors_and_distractors_come_from_one_distribution():
 
 
 def test_shares_follow_the_options():
-    options = replace(DIFFICULTIES['default'], multi_actor_share=0.3, period=(10, 16))
+    options = ToyOptions(untrimmed_share=0.3, multi_actor_share=0.3, period=(10, 16))
     scenes = [sample_scene(9, 'train', index, options) for index in range(300)]
     actors = [[s for s in scene.sprites if is_actor(s)] for scene in scenes]
     several = [group for group in actors if len(group) == 2]

@@ -1,7 +1,8 @@
-# The toy world of tools/make_toy_dataset.py: 64 x 48 videos, crops of 48 x 48 in
+# The toy world of tools/make_toy_dataset.py: 40 x 32 videos, crops of 32 x 32 in
 # training, whole frames in testing.
 data_root = '{{$SSVAD_TOY:data/toy}}'
 labeled_split = 'splits/labeled.txt'
+clip_size = 32
 source = dict(
     type='TubeDataset',
     data_root=data_root,
@@ -13,7 +14,7 @@ labeled_clip = [
     dict(type='SampleTubeClip', clip_len=8, frame_interval=2),
     *decode,
     dict(type='TubesToMask'),
-    dict(type='RandomCrop', size=48),
+    dict(type='RandomCrop', size=clip_size),
 ]
 pack_clip = [
     dict(type='AlignMask'),
@@ -28,7 +29,7 @@ test_pipeline = [
     dict(type='SampleWholeVideo', clip_len=8, frame_interval=2),
     *decode,
     dict(type='TubesToMask'),
-    dict(type='CenterCrop', crop_size=(64, 48)),
+    dict(type='CenterCrop', crop_size=(40, 32)),
     dict(type='AlignMask'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(
@@ -55,15 +56,17 @@ loader = dict(
 train_dataloader = dict(
     **loader,
     batch_size=4,  # the labelled half of a semi-supervised batch
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    # as many iterations an epoch as the semi-supervised runs, the same labelled clips
+    sampler=dict(type='MixedSampler', ratio=(1,), num_rounds=160),
     dataset=dict(
-        type='RepeatDataset',
-        times=4,  # as many iterations an epoch as the semi-supervised runs
-        dataset=dict(
-            **source,
-            split_file=labeled_split,
-            pipeline=[*labeled_clip, dict(type='Flip', flip_ratio=0.5), *pack_clip],
-        ),
+        type='ConcatDataset',
+        datasets=[
+            dict(
+                **source,
+                split_file=labeled_split,
+                pipeline=[*labeled_clip, dict(type='Flip', flip_ratio=0.5), *pack_clip],
+            ),
+        ],
     ),
 )
 val_dataloader = dict(
@@ -76,6 +79,6 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='FrameVideoMAP', linker=dict(min_len=8), mask_to_box=dict(min_area=16)
+    type='FrameVideoMAP', linker=dict(min_len=8), mask_to_box=dict(min_area=8)
 )
 test_evaluator = val_evaluator

@@ -9,7 +9,7 @@ unlabeled_pipeline = [
     dict(type='SampleTubeClip', clip_len=8, frame_interval=2),
     *_base_.decode,
     dict(type='DropLabels'),
-    dict(type='RandomCrop', size=48),
+    dict(type='RandomCrop', size=_base_.clip_size),
     shared_flip,
     views,
     *_base_.pack_clip,
@@ -28,7 +28,10 @@ train_dataloader = dict(
                 pipeline=labeled_pipeline,
             ),
             dict(
-                **_base_.source, split_file=unlabeled_split, pipeline=unlabeled_pipeline
+                **_base_.source,
+                split_file=unlabeled_split,
+                on_error='skip',
+                pipeline=unlabeled_pipeline,
             ),
         ],
     ),
