@@ -5,7 +5,8 @@ python tools/train.py configs/ucf24_semi_mixmatch.py
 Berthelot et al., NeurIPS 2019. Published for this detector by Kumar & Rawat, CVPR 2022,
 Table 3, in the capsule protocol: f-mAP@0.5 20.2, v-mAP@0.2 60.2, v-mAP@0.5 13.8, near
 collapse. Not yet reproduced here; the paper names no settings.
-Cost: 637 G multiply-adds per training clip (two views, three mixtures for two clips).
+Cost: 394 G multiply-adds per training clip (two views are guessed on, without backward
+pass; three mixtures for two clips are learnt from).
 """
 
 _base_ = [

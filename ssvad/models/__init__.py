@@ -1,6 +1,6 @@
 """Backbones, heads, detectors, losses and semi-supervised methods."""
 
-from .backbones import I3D
+from .backbones import I3D, AdaptedBackbone
 from .detectors import MaskDetector
 from .heads import CapsuleRoutingHead, DetOutput, ErrorRecovery
 from .losses import (
@@ -12,8 +12,10 @@ from .losses import (
 )
 from .optional_pretrained import OptionalPretrained
 from .semi import (
+    CEPM,
     CSD,
     ISD,
+    ClassFeatureEnhancement,
     FFTMeanTeacher,
     MeanTeacher,
     MixMatch,
@@ -27,10 +29,13 @@ from .semi import (
 )
 
 __all__ = [
+    'CEPM',
     'CSD',
     'I3D',
     'ISD',
+    'AdaptedBackbone',
     'CapsuleRoutingHead',
+    'ClassFeatureEnhancement',
     'CyclicVariance',
     'DetOutput',
     'ErrorRecovery',

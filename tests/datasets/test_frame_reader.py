@@ -45,6 +45,7 @@ def encode(path, codec, gop, b_frames, options, frames, first=0, **how):
         stream.codec_context.gop_size = gop
         stream.codec_context.max_b_frames = b_frames
         stream.options = options
+        stream.codec_context.thread_count = 1  # x264 plans its bits by threads
         for number, frame in enumerate(frames, first):
             picture = av.VideoFrame.from_ndarray(frame, format='rgb24')
             picture.pts = number

@@ -23,7 +23,7 @@ class Case(NamedTuple):
     views: That the pipeline makes.
     teacher: Config, if it needs one.
     own_terms: Further terms, which teach parts of the method itself.
-    weight: Argument that scales its unsupervised terms.
+    silent: Arguments with which it is supervised training.
     mixes: Whether it mixes clips at random, so that their order matters.
     """
 
@@ -32,7 +32,7 @@ class Case(NamedTuple):
     views: tuple = FLIP_PAIR
     teacher: Optional[dict] = None
     own_terms: tuple = ()
-    weight: str = 'loss_weight'
+    silent: dict = {'loss_weight': 0.0}
     mixes: bool = False
 
 
@@ -91,6 +91,17 @@ METHODS = {
         MASK, type='StableMeanTeacher', recovery=None
     ),
     'fft mean teacher': with_teacher(MASK, type='FFTMeanTeacher'),
+    'cepm': with_teacher(
+        MASK,
+        CLASS,
+        own_terms=('loss_enhanced_cls',),
+        type='CEPM',
+        entropy=(0.7, 0.7),
+        enhancement=dict(
+            type='ClassFeatureEnhancement', num_classes=3, channels=68, positions=4
+        ),
+        enhancement_from=1,
+    )._replace(silent=dict(loss_weight=0.0, enhancement_weight=0.0)),
     'csd': Case(dict(type='CSD'), (CLASS,)),
     'csd with masks': Case(dict(type='CSD', mask_weight=1.0), (CLASS, MASK)),
     'isd': Case(

@@ -71,7 +71,7 @@ def test_terms_are_those_that_are_known(name):
 def test_without_weight_it_is_supervised_training(name):
     case = METHODS[name]
     inputs, samples = batch(name, [0, None, 2, None])
-    silent = build(name, **{case.weight: 0.0})
+    silent = build(name, **case.silent)
     alone = copy.deepcopy(silent)
     sum(silent(inputs, samples, mode='loss').values()).backward()
     step = Step(alone.detector, inputs, samples)

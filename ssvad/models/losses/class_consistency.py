@@ -15,6 +15,21 @@ def class_distribution(activations: Tensor) -> Tensor:
     return F.normalize(activations, p=1, dim=1, eps=1e-7).clamp(min=1e-7)
 
 
+def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
+    """Jensen-Shannon divergence of distributions, in nats.
+
+    Args:
+        p: (B, K, ...) distribution over dimension 1, positive.
+        q: Same shape.
+
+    Returns:
+        (B, ...) in [0, ln 2].
+    """
+    log_mean = (0.5 * (p + q)).log()
+    divergence = 0.5 * (p * (p.log() - log_mean) + q * (q.log() - log_mean))
+    return divergence.sum(1)
+
+
 def class_jsd(first: Tensor, second: Tensor) -> Tensor:
     """Jensen-Shannon divergence between class distributions, in nats (paper Eq. 1).
 
@@ -25,10 +40,7 @@ def class_jsd(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         Scalar in [0, ln 2], mean over everything but K.
     """
-    p, q = class_distribution(first), class_distribution(second)
-    log_mean = (0.5 * (p + q)).log()
-    divergence = 0.5 * (p * (p.log() - log_mean) + q * (q.log() - log_mean))
-    return divergence.sum(1).mean()
+    return jensen_shannon(class_distribution(first), class_distribution(second)).mean()
 
 
 def class_kl(first: Tensor, second: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Semi-supervised methods, one file each, and what they share."""
 
+from .cepm import CEPM
+from .class_feature_enhancement import ClassFeatureEnhancement
 from .consistency import SemiSupConsistency
 from .csd import CSD
 from .fft_mean_teacher import FFTMeanTeacher
@@ -14,8 +16,10 @@ from .step import Step
 from .teacher import Teacher
 
 __all__ = [
+    'CEPM',
     'CSD',
     'ISD',
+    'ClassFeatureEnhancement',
     'FFTMeanTeacher',
     'MeanTeacher',
     'MixMatch',

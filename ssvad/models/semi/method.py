@@ -15,11 +15,13 @@ class SemiMethod(nn.Module):
         sup_view: The view on which labelled clips are supervised; ``None`` if the
             method does that itself.
         needs_teacher: Whether it calls ``step.teacher``.
+        taps: Layers of the detector whose outputs it reads by ``step.tapped``.
     """
 
     views: tuple[str, ...] = ('base',)
     sup_view: str | None = 'base'
     needs_teacher = False
+    taps: tuple[str, ...] = ()
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Terms of a mixed batch.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -13,6 +14,25 @@ from ssvad.geometry import to_original
 from ssvad.ramps import Progress, train_progress
 
 from .teacher import Teacher
+
+
+@contextmanager
+def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict]:
+    """Keep what layers of a network put out: a dict of tuples, filled meanwhile."""
+    record = {}
+
+    def keep(layer: str):
+        def hook(module, args, output):
+            record[layer] = output if isinstance(output, tuple) else (output,)
+
+        return network.get_submodule(layer).register_forward_hook(hook)
+
+    hooks = [keep(layer) for layer in layers]
+    try:
+        yield record
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class Step:
@@ -30,8 +50,10 @@ class Step:
             unlabelled iff it has no ``gt_label``.
         joint_views: Views that go through the student in one batch.
         teacher: Averaged modules, among them ``'detector'``, if there is a teacher.
+        taps: Layers of the detector whose outputs are kept, see :meth:`tapped`.
 
     Attributes:
+        detector: The student, for methods that use a part of it on its own.
         labeled: (B,) bool.
         samples: The data samples.
         progress: Position in training.
@@ -44,18 +66,21 @@ class Step:
         data_samples: Sequence[ActionDataSample],
         joint_views: Sequence[str] = (),
         teacher: Teacher | None = None,
+        taps: Sequence[str] = (),
     ):
         self.samples = data_samples
         self.labeled = torch.tensor(
             ['gt_label' in sample for sample in data_samples], device=inputs.device
         )
         self.progress: Progress = train_progress()
-        self._student = student
+        self.detector = student
         self._inputs = inputs
         self._joint_views = tuple(joint_views)
         self._teacher = teacher
         self._outputs = {}
         self._teacher_outputs = {}
+        self._taps = taps
+        self._tapped = {}
 
     @property
     def views(self) -> list[str]:
@@ -79,10 +104,14 @@ class Step:
         if view not in self._outputs:
             group = self._joint_views if view in self._joint_views else (view,)
             clips = torch.cat([self.clips(name) for name in group])
-            output = self._student.detect(clips, [*self.samples] * len(group))
+            with recording(self.detector, self._taps) as record:
+                output = self.detector.detect(clips, [*self.samples] * len(group))
             for i, name in enumerate(group):
                 rows = slice(i * len(self.samples), (i + 1) * len(self.samples))
                 self._outputs[name] = output.rows(rows)
+                for layer, parts in record.items():
+                    own = tuple(part.chunk(len(group))[i] for part in parts)
+                    self._tapped['student', name, layer] = own
         return self._outputs[view]
 
     def student_on(self, clips: Tensor, gate: Tensor):
@@ -92,11 +121,11 @@ class Step:
             clips: (N, C, T, H, W), e.g. mixtures of clips of the batch.
             gate: (N, K) weights in [0, 1] of the class capsules for the mask decoder.
         """
-        return self._student.detect(clips, gate=gate)
+        return self.detector.detect(clips, gate=gate)
 
     def class_gate(self, view: str) -> Tensor:
         """(B, K) weights of the class capsules with which a view was decoded."""
-        return self._student.class_gate(self.student(view).scores, self.samples)
+        return self.detector.class_gate(self.student(view).scores, self.samples)
 
     def loss_against(self, output, labels: Tensor, masks: Tensor) -> dict[str, Tensor]:
         """The detector's supervised losses with labels that a method made up.
@@ -110,17 +139,29 @@ class Step:
         for sample, label, mask in zip(samples, labels.tolist(), masks):
             sample.set_gt_label(label)
             sample.set_field(mask, 'gt_mask')
-        return self._student.loss_by_output(output, samples)
+        return self.detector.loss_by_output(output, samples)
 
     def teacher(self, view: str):
         """The teacher's output on a view, without gradient; computed once."""
         if view not in self._teacher_outputs:
-            with torch.no_grad():
-                output = self.averaged('detector').detect(
-                    self.clips(view), self.samples
-                )
+            network = self.averaged('detector')
+            with torch.no_grad(), recording(network, self._taps) as record:
+                output = network.detect(self.clips(view), self.samples)
             self._teacher_outputs[view] = output
+            for layer, parts in record.items():
+                self._tapped['teacher', view, layer] = parts
         return self._teacher_outputs[view]
+
+    def tapped(self, network: str, view: str, layer: str) -> tuple[Tensor, ...]:
+        """What a layer put out when a network saw a view.
+
+        Args:
+            network: ``'student'`` or ``'teacher'``.
+            view: Name.
+            layer: One of ``SemiMethod.taps``.
+        """
+        getattr(self, network)(view)
+        return self._tapped[network, view, layer]
 
     def averaged(self, name: str) -> nn.Module:
         """The teacher's copy of a module, see ``SemiMethod.averaged_modules``."""
@@ -160,4 +201,4 @@ class Step:
         output = self.student(view)
         mask, _ = self.align(output.mask, view)
         output = output._replace(mask=mask).rows(self.labeled)
-        return self._student.loss_by_output(output, self.labeled_samples())
+        return self.detector.loss_by_output(output, self.labeled_samples())
