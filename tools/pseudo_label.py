@@ -38,8 +38,8 @@ def parse_args() -> tuple[Parser, argparse.Namespace]:
     parser.add_argument(
         '--class-thr',
         type=float,
-        default=0.7,
-        help='least share of the best class in all class scores (0.7)',
+        default=0.1,
+        help='least lead of the best class over the second (0.1)',
     )
     parser.add_argument(
         '--mask-thr',

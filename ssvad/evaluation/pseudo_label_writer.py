@@ -29,12 +29,14 @@ def prediction_confidence(mask: np.ndarray, scores: np.ndarray) -> tuple[float, 
         scores: (K,) class activations, not negative.
 
     Returns:
-        Share of the best class in all scores, in [0, 1], and the mean probability of
-        the foreground, ``mean(p | p > 0.5)``, 0 without any.
+        How far the best class is ahead of the second, in [0, 1], and the mean
+        probability of the foreground, ``mean(p | p > 0.5)``, 0 without any.
     """
-    share = scores.max() / max(scores.sum(), 1e-12)
+    second, best = np.sort(np.append(scores, 0.0))[-2:]
     foreground = mask > 0.5
-    return float(share), float(mask[foreground].mean()) if foreground.any() else 0.0
+    return float(best - second), float(
+        mask[foreground].mean() if foreground.any() else 0
+    )
 
 
 def mask_in_source(
@@ -95,7 +97,8 @@ class PseudoLabelWriter(BaseMetric):
         out_dir: Folder.
         ann_file: Annotation file of the dataset.
         labeled_split: List of the labelled videos.
-        class_thr: Least share of the best class in all class scores.
+        class_thr: Least lead of the best class over the second, in [0, 1]; see
+            ``PseudoLabel``, the method that does this in the course of training.
         mask_thr: Least mean foreground probability.
         collect_device: As for ``BaseMetric``.
         collect_dir: As for ``BaseMetric``.
@@ -108,7 +111,7 @@ class PseudoLabelWriter(BaseMetric):
         out_dir: str,
         ann_file: str,
         labeled_split: str,
-        class_thr: float = 0.7,
+        class_thr: float = 0.1,
         mask_thr: float = 0.7,
         collect_device: str = 'cpu',
         collect_dir: str | None = None,

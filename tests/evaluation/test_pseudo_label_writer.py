@@ -70,7 +70,7 @@ def written(tmp_path):
 def test_sure_videos_become_annotations_and_unsure_ones_do_not(written):
     out, metrics = written(
         sample('b', frames=slice(2, 5)),
-        sample('a', scores=(0.5, 0.6)),
+        sample('a', scores=(0.55, 0.6)),
         sample('c', prob=0.6),
         sample('d', prob=0.0),
     )
@@ -101,8 +101,8 @@ def test_labelled_videos_keep_their_truth(written):
 def test_confidence_is_that_of_the_foreground(prob, second, frames):
     mask = np.full((6, 4, 4), 0.3, np.float32)
     mask[:frames] = prob
-    share, confidence = prediction_confidence(mask, np.array([1.0, second]))
-    assert share == pytest.approx(1 / (1 + second))
+    lead, confidence = prediction_confidence(mask, np.array([second / 2, 1.0, second]))
+    assert lead == pytest.approx(1 - second)
     assert confidence == pytest.approx(prob, rel=1e-6)
 
 
