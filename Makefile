@@ -1,8 +1,10 @@
 # Commands of the project. They use the virtual environment that is active, or
 # make one in .venv; `make PYTHON=python3.11 ...` chooses its interpreter,
-# PYTEST_ARGS and DEMO_ARGS='--cfg-options ...' change what is run.
+# PYTEST_ARGS and DEMO_ARGS='--cfg-options ...' change what is run, WORKERS on how
+# many processes tests run (some take up to 9 GB; those run one after the other).
 PYTHON ?= python3
 PYTEST_ARGS ?=
+WORKERS ?= 2
 DEMO_ARGS ?=
 
 ACTIVE := $(or $(VIRTUAL_ENV),$(CONDA_PREFIX))
@@ -24,10 +26,10 @@ demo: $(INSTALLED)
 	    echo "pictures:    $(DEMO)/pictures"
 
 test: $(INSTALLED)
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 test-fast: $(INSTALLED)
-	$(PY) -m pytest -m 'not slow' $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow' $(PYTEST_ARGS)
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

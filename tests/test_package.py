@@ -160,7 +160,8 @@ def test_make_uses_the_active_environment_or_makes_one(tmp_path, active):
     commands = printed.splitlines()
     used = '/own' if active else '.venv'
     assert ('python3 -m venv --clear .venv' in commands) is not active
-    assert commands[-1].strip() == f'{used}/bin/python -m pytest'
+    tests = f'{used}/bin/python -m pytest -n 2 --dist loadgroup'
+    assert commands[-1].strip() == tests
     assert all(
         line.startswith(('python3 -m venv', f'{used}/', 'touch')) for line in commands
     )

@@ -10,7 +10,8 @@ import pytest
 from tests import golden_network as golden
 from tests import golden_step
 
-pytestmark = pytest.mark.slow
+# gigabytes each, so one after the other
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('memory')]
 RUNS = [('ours', 'ep3_bvgv'), ('ours', 'ep12_bv'), ('written out', 'ep3_bvgv')]
 
 

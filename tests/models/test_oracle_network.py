@@ -38,6 +38,7 @@ def ours():
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group('memory')
 @pytest.mark.parametrize('build', [ours, written_out])
 def test_inference_meets_the_reference(build):
     expected = golden.load('net_eval')

@@ -26,7 +26,8 @@ from tests.oracle_network import network
 from tests.oracle_step import Batch, Options, train
 from tests.toy_run import forget_runs
 
-pytestmark = pytest.mark.slow
+# gigabytes each, so one after the other
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('memory')]
 EPOCHS, ITERATIONS, SIZE = 10, 2, 48
 SHRUNK = dict(
     num_classes=4,
