@@ -46,5 +46,5 @@ ifeq ($(ACTIVE),)
 	$(PYTHON) -m venv --clear $(ENV)
 endif
 	$(PY) requirements/missing.py > $(ENV)/missing.txt
-	$(PY) -m pip install -r $(ENV)/missing.txt -e '.[dev]'
+	$(PY) -m pip install -r $(ENV)/missing.txt -e '.[dev,export]'
 	touch $@

@@ -42,6 +42,8 @@ setup(
     extras_require={
         'lite': ['mmcv-lite>=2.0.1,<2.2'],
         'full': ['mmcv>=2.0.1,<2.2'],
+        # tools/export.py
+        'export': ['onnx', 'onnxruntime', 'onnxscript'],
         'dev': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff'],
     },
 )

@@ -65,7 +65,8 @@ def kinds(dataset):
 
 def build(cfg):
     """Build all but the data; returns the model, without memory for its weights."""
-    with torch.device('meta'):
+    # Swin reads tensors while it is built
+    with torch.device('cpu' if 'swin' in cfg.filename else 'meta'):
         model = MODELS.build(cfg.model)
     assert model.data_preprocessor is not None
     for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
@@ -97,6 +98,7 @@ def test_everything_but_the_data_can_be_built(name):
     model = build(load(name))
     detector = getattr(model, 'detector', model)
     published = dict(ucf24=48_003_705, jhmdb21=47_753_286)
+    published = {} if name.startswith('backbones/') else published
     size = sum(p.numel() for p in detector.parameters())
     assert size == published.get(name.split('/')[-1].split('_')[0], size)
 
@@ -244,7 +246,8 @@ def test_rows_of_the_readme_are_what_they_say(dataset, name, follow):
         assert part.pipeline[0].get('trimmed', True) is not whole
 
 
-def test_splits_of_the_readme_are_those_its_commands_use():
+def test_splits_of_the_readme_are_those_its_commands_use(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / 'tools')
     parse = runpy.run_path(str(ROOT / 'tools/make_split.py'))['parse_args']
     made = [parse(shlex.split(options)) for options in SPLITTING]
     used = set(re.findall(r'SSVAD_SPLIT=(\S+)', ' '.join(TRAINING)))

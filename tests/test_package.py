@@ -38,7 +38,8 @@ def metadata():
 def requirements(metadata):
     """All requirements a developer's environment has, by name."""
     extras = metadata['extras_require']
-    texts = metadata['install_requires'] + extras['lite'] + extras['dev']
+    texts = metadata['install_requires']
+    texts += extras['lite'] + extras['export'] + extras['dev']
     return {Requirement(text).name: Requirement(text).specifier for text in texts}
 
 
