@@ -50,7 +50,7 @@ def read_unchecked(path: str | os.PathLike) -> dict:
     if not isinstance(data, dict) or data.get('format') != FORMAT:
         found = data.get('format') if isinstance(data, dict) else type(data).__name__
         raise ValueError(
-            f"{path}: expected an object with format '{FORMAT}', got {found!r}; "
+            f"{path}: expected an object with format '{FORMAT}', got {found!r:.200}; "
             'convert it with one of the tools/convert_* scripts'
         )
     return data

@@ -32,6 +32,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conversion.coco import read_coco
+from conversion.command import run
 from conversion.findings import Findings, print_end, print_table
 from conversion.tracks import make_videos
 from ssvad.annotations import save_annotations
@@ -64,11 +65,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     classes, sources = read_coco(args.annotations, findings, args.first_frame, ext)
     videos = make_videos(sources, findings, args.max_gap, args.video_root)
     if not videos:
-        raise SystemExit(f'no video left; does {args.video_root} hold them?')
+        raise SystemExit(
+            f'{args.annotations}: no video left; does {args.video_root} hold them?'
+        )
     save_annotations(args.out, classes, videos)
     print_table('all', classes, videos)
     print_end(findings, videos, args.out)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -29,6 +29,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from conversion.command import run
 from conversion.cvat import check_gaps, read_cvat
 from conversion.findings import Findings, print_end, print_table
 from conversion.tracks import make_videos
@@ -96,11 +97,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     classes = label_tracks(sources, args.classes, args.max_gap)
     videos = make_videos(sources, findings, args.max_gap, args.video_root)
     if not videos:
-        raise SystemExit(f'no video left; does {args.video_root} hold them?')
+        raise SystemExit(
+            f'{args.exports[0]}: no video left; does {args.video_root} hold them?'
+        )
     save_annotations(args.out, classes, videos)
     print_table('all', classes, videos)
     print_end(findings, videos, args.out)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -29,8 +29,9 @@ from pathlib import Path
 
 import numpy as np
 
+from conversion.command import run
 from conversion.findings import Findings
-from conversion.mat_size import check_size
+from conversion.mat_file import load_variable
 from conversion.videos import usable_length
 from ssvad.annotations import save_annotations, save_masks, write_split
 from ssvad.files import read_text
@@ -79,22 +80,8 @@ def load_part_mask(path: Path) -> np.ndarray:
     Raises:
         ValueError: damaged, without such a matrix, or of more than ``MAX_BYTES``.
     """
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise ImportError(
-            'reading .mat files needs SciPy; install it with `pip install scipy`'
-        ) from error
-    try:
-        check_size(path, MAX_BYTES)
-        part_mask = loadmat(path, variable_names=['part_mask'])['part_mask']
-        # MATLAB does not keep the last axis of a single frame.
-        part_mask = np.atleast_3d(part_mask)
-    # A damaged file may raise nearly anything.
-    except Exception as error:
-        raise ValueError(
-            f"{path}: cannot be read as a MATLAB file with 'part_mask': {error!r}"
-        ) from error
+    # MATLAB does not keep the last axis of a single frame.
+    part_mask = np.atleast_3d(load_variable(path, 'part_mask', MAX_BYTES))
     if part_mask.ndim != 3 or not part_mask.size or part_mask.dtype.kind not in 'biuf':
         raise ValueError(
             f'{path}: expected part_mask (h, w, frames) of numbers, got '
@@ -238,4 +225,4 @@ def main(argv=None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -37,6 +37,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from conversion.command import run
 from conversion.findings import Findings, class_table, print_end, print_table
 from conversion.ucf24_mat import read_mat
 from conversion.ucf24_pickles import read_pickle
@@ -233,7 +234,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             entry['numf'] = lengths.get(video_id, entry)['numf']
     classes, videos = convert(entries, ext, findings, args.video_root)
     if not videos:
-        raise SystemExit(f'no video left; does {args.video_root} hold .{ext} files?')
+        raise SystemExit(
+            f'{args.sources[0]}: no video left; does {args.video_root} hold .{ext} '
+            'files? ' + '; '.join(findings.lines())
+        )
     lists = source_lists(entries, videos)
     save_annotations(args.out, classes, videos)
     shown = 'all', videos
@@ -256,4 +260,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -19,6 +19,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from conversion.command import run
 from ssvad.annotations import (
     draw_by_class,
     ids_by_class,
@@ -174,4 +175,4 @@ def main(argv=None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -111,17 +111,23 @@ def read_cache(
                 f'{_describe(notes["source"])}, now {_describe(stamp)}; {advice} again'
             )
         if notes['error']:
-            raise VideoReadError(f'{filename}: {notes["error"]}')
+            raise VideoReadError(f'{filename}: {" ".join(notes["error"].split())}')
         # unlike np.load it knows no pickles and no archives
         frames = np.lib.format.open_memmap(path, mode='r')
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+            raise ValueError(f'frames {frames.shape} {frames.dtype}')
+        if frames.offset + frames.nbytes != path.stat().st_size:
+            raise ValueError(f'its size is not that of frames {frames.shape}')
     except FileNotFoundError:
         raise FrameCacheError(
             f'{cache_dir}: no frames of video {video_id!r} here; {advice}'
         ) from None
     except (FrameCacheError, VideoReadError):
         raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FrameCacheError(f'{path}: damaged ({error}); {advice} again') from error
+    # A damaged file may raise nearly anything.
+    except Exception as error:
+        why = ' '.join(str(error).split())
+        raise FrameCacheError(f'{path}: damaged ({why}); {advice} again') from error
     if len(frames) < total_frames:
         raise FrameCacheError(
             f'{path}: holds {len(frames)} frames, the annotation has {total_frames}; '
@@ -182,7 +188,7 @@ def _stamp(filename: str) -> dict:
 
 def _describe(stamp: dict) -> str:
     date = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(stamp['mtime']))
-    return f'{stamp["size"]} bytes of {date}'
+    return f'{stamp["size"]:d} bytes of {date}'
 
 
 @TRANSFORMS.register_module()

@@ -7,6 +7,7 @@ picture numbered 0 or 1.
 
 from __future__ import annotations
 
+import io
 import os
 import os.path as osp
 import re
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from .unreadable import VideoReadError, check_size
+from .unreadable import MAX_PIXELS, VideoReadError, check_size
 
 PICTURE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 # what Pillow calls them; it reads many more, some by running other programs
@@ -128,8 +129,15 @@ def _load(path: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with open(path, 'rb') as file:
+            # Pillow asks for as many bytes as a header says, and gets memory for them
+            raw = io.BytesIO(file.read(4 * MAX_PIXELS))
+        with Image.open(raw, formats=FORMATS) as image:
             check_size(path, *image.size)
+            # of PNG: the checksums, which decoding does not compare
+            image.verify()
+        raw.seek(0)
+        with Image.open(raw, formats=FORMATS) as image:
             if image.mode not in EIGHT_BITS:
                 raise VideoReadError(
                     f'{path}: expected 8 bits a colour, got a picture of mode '

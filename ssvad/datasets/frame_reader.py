@@ -189,6 +189,8 @@ def _opened(filename: str, num_threads: int = 1) -> Iterator:
             if not container.streams.video:
                 raise VideoReadError(f'{filename}: cannot open: no video stream in it')
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise VideoReadError(f'{filename}: cannot decode: unknown codec')
             # single frames come sooner from one thread; workers are the parallel part
             stream.thread_type = 'NONE' if num_threads == 1 else 'AUTO'
             stream.codec_context.thread_count = num_threads

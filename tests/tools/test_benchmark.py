@@ -48,9 +48,7 @@ def test_maps_are_those_of_both_implementations(benchmark, capsys):
 
 
 def test_evaluation_is_measured(benchmark, capsys):
-    benchmark.main(
-        ['--parts', 'evaluation', '--test-frames', '2000', '--repeats', '1']
-    )
+    benchmark.main(['--parts', 'evaluation', '--test-frames', '2000', '--repeats', '1'])
     rows = capsys.readouterr().out.splitlines()[4:]
     exponents = [row for row in rows if '(exponent)' in row]
     assert exponents and all(row.endswith('|  |') for row in exponents)

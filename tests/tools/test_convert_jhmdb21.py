@@ -257,7 +257,7 @@ def test_damaged_masks_are_named(root, jhmdb):
     whole = path.read_bytes()
     for raw in (b'', b'text', whole[: len(whole) // 2]):
         path.write_bytes(raw)
-        with pytest.raises(ValueError, match=r'golf_1.puppet_mask\.mat: cannot be'):
+        with pytest.raises(ValueError, match=r'golf_1.puppet_mask\.mat: '):
             jhmdb.main([str(root)])
     savemat(path, {'mask': np.zeros((4, 4, 2))})
     with pytest.raises(ValueError, match=r'golf_1.puppet_mask\.mat: .*part_mask'):

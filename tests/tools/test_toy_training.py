@@ -89,7 +89,9 @@ def test_training_evaluating_and_looking(tool, toy_config, tmp_path):
         assert 36 <= sum(1 for _ in film.decode(video=0)) <= 44
 
 
-@pytest.mark.parametrize('name', ['toy_semi_var', 'toy_semi_stable_mean_teacher', 'toy_semi_cepm'])
+@pytest.mark.parametrize(
+    'name', ['toy_semi_var', 'toy_semi_stable_mean_teacher', 'toy_semi_cepm']
+)
 def test_resumed_training_equals_uninterrupted(tool, toy_config, tmp_path, name):
     config = toy_config(f'{name}.py', epochs=3)
     tool('train.py', config, '--work-dir', 'whole')

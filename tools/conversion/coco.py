@@ -89,7 +89,7 @@ def _load(path: Path) -> dict[str, dict[Any, dict]]:
 
 def _video(item: dict, where: str, video_ext: str) -> dict:
     file = _get(item, where, 'file_name', 'name')
-    if not isinstance(file, str):
+    if not isinstance(file, str) or not file.isprintable():
         raise ValueError(f'{where}: expected a file name, got {short(file)}')
     if video_ext and PurePosixPath(file).suffix.lower() not in SUFFIXES:
         file = f'{file}.{video_ext}'

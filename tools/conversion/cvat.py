@@ -100,8 +100,8 @@ def _track(
 
 def _text(element: Element | None, where: str) -> str:
     text = '' if element is None else (element.text or '').strip()
-    if not text:
-        raise ValueError(f'{where}: is missing or empty')
+    if not text or not text.isprintable():
+        raise ValueError(f'{where}: is missing or empty, or not printable')
     return text
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .values import short
+
 MODULES = {
     'numpy.core.multiarray': 'multiarray',
     'numpy._core.multiarray': 'multiarray',
@@ -184,5 +186,5 @@ def load_plain(path: Path, limit: int = 1 << 28) -> Any:
     # A damaged pickle may raise nearly anything.
     except Exception as error:
         raise ValueError(
-            f'{path}: cannot be read as a pickle of plain data: {error}'
+            f'{path}: cannot be read as a pickle of plain data: {short(str(error))}'
         ) from error

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
 
-from .mat_size import check_size
+from .mat_file import load_variable
 from .values import whole
 
 FIELDS = {'name', 'num_imgs', 'tubes'}
@@ -32,17 +31,13 @@ def read_mat(path: Path, limit: int = 1 << 28) -> dict[str, dict]:
     Raises:
         ValueError: not such a file, larger than ``limit``, or a video occurs twice.
     """
-    check_size(path, limit)
-    try:
-        with path.open('rb') as file:
-            table = loadmat(file, variable_names=['annot']).get('annot')
-    # A damaged file may raise nearly anything.
-    except Exception as error:
-        raise ValueError(f'{path}: cannot be read as a MATLAB file: {error}') from error
+    table = load_variable(path, 'annot', limit)
     _check_struct(table, FIELDS, f"{path}: variable 'annot'")
     entries: dict[str, dict] = {}
     for index, video in enumerate(table.ravel()):
-        name = ''.join(np.asarray(video['name']).astype(str).ravel())
+        name = np.asarray(video['name'])
+        name = ''.join(name.ravel()) if name.dtype.kind == 'U' else ''
+        name = name if name.isprintable() else ''
         where = f"{path}: video '{name}'" if name else f'{path}: video {index}'
         if not name or name in entries:
             raise ValueError(f'{where}: ' + ('occurs twice' if name else 'has no name'))

@@ -48,10 +48,10 @@ def _pyannot(path: Path, data: Any) -> dict[str, dict]:
             if any(not needed <= part.keys() for part, needed in parts):
                 raise KeyError(name)
             entries[_text(name)] = {**entry, 'file': str(path)}
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(
             f'{path}: expected {{video: entry}} with the keys {keys[0]}, each of its '
-            f'annotations with {keys[1]}; broken at {error!r}'
+            f'annotations with {keys[1]}; broken at {short(error)}'
         ) from error
     if len(entries) < len(data):
         raise ValueError(f'{path}: a video name occurs twice')
@@ -119,5 +119,5 @@ def _is_row(value: Any, length: int | None = None) -> bool:
 
 def _text(name: Any) -> str:
     if isinstance(name, bytes):
-        return name.decode('latin1')
-    return str(name) if isinstance(name, str) else ''
+        name = name.decode('latin1')
+    return str(name) if isinstance(name, str) and name.isprintable() else ''

@@ -9,7 +9,11 @@ import numpy as np
 
 def short(value: Any) -> str:
     """How a value looks in a message."""
-    text = ' '.join(repr(value).split())
+    try:
+        text = ' '.join(repr(value).split())
+    # Pickles hold numbers of more digits and deeper lists than Python will print.
+    except (ValueError, RecursionError):
+        text = f'a {type(value).__name__} too large to show'
     return text if len(text) < 100 else f'{text[:97]}...'
 
 

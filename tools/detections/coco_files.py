@@ -178,13 +178,17 @@ def _index(name: str, number: dict, target: Target) -> int:
 
 
 def _text(item: dict, keys: Sequence[str], where: str) -> str:
-    found = [item[key] for key in keys if isinstance(item.get(key), str)]
+    found = [item[key] for key in keys if _is_name(item.get(key))]
     if not found:
         raise ValueError(
             f'{where}: expected a text as {" or ".join(map(repr, keys))}, got '
             f'{short({key: item.get(key) for key in keys})}'
         )
     return found[0]
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable()
 
 
 def _class_score(item: dict, tables: Tables, where: str) -> tuple[float, float]:

@@ -39,7 +39,7 @@ def read_npz_boxes(path: Path, target: Target) -> FrameBoxes:
         path, ['frame', 'label', 'score', 'boxes'], ['video', 'video_offset']
     )
     where = str(path)
-    target = _with_names(arrays, target)
+    target = _with_names(arrays, target, path)
     num, offset = len(arrays['boxes']), arrays.pop('video_offset', None)
     if ('video' in arrays) == (offset is not None):
         raise ValueError(f"{where}: expected either 'video' or 'video_offset'")
@@ -58,7 +58,7 @@ def read_npz_tubes(path: Path, target: Target) -> list[Tube]:
         ValueError: it is malformed; the message names file, tube, box and value.
     """
     arrays = _read(path, ['video', 'label', 'score', 'start', 'box_offset', 'boxes'])
-    return tubes_of_arrays(arrays, _with_names(arrays, target), str(path))
+    return tubes_of_arrays(arrays, _with_names(arrays, target, path), str(path))
 
 
 def read_npz_truth_tubes(path: Path, target: Target) -> list[Tube]:
@@ -116,17 +116,25 @@ def _read(
     # A damaged archive may raise nearly anything.
     except Exception as error:
         raise ValueError(f'{path}: not an npz file of numbers ({error})') from error
+    for key, array in found.items():
+        if not array.ndim:
+            raise ValueError(f"{path}: expected many values in '{key}', got one")
     missing = [key for key in needed if key not in found]
     if missing:
         raise ValueError(f'{path}: expected the arrays {missing}, got only {keys}')
     return found
 
 
-def _with_names(arrays: dict[str, np.ndarray], target: Target) -> Target:
+def _with_names(arrays: dict[str, np.ndarray], target: Target, path: Path) -> Target:
     names = arrays.pop('names', None)
-    return (
-        target if names is None else target._replace(listed=names.astype(str).tolist())
-    )
+    if names is None:
+        return target
+    if names.ndim != 1 or names.dtype.kind != 'U':
+        raise ValueError(
+            f"{path}: expected 'names' to be a list of texts, got {names.dtype} "
+            f'{names.shape}'
+        )
+    return target._replace(listed=names.tolist())
 
 
 def _lengths(

@@ -18,6 +18,9 @@ PIXELS = {
     'one-based': (-1, -1, 0, 0),
 }
 
+# Beyond any picture; further out a float no longer tells x2 + 1 from x1.
+LARGEST = 1e9
+
 
 class Layout(NamedTuple):
     """How a file counts.
@@ -212,7 +215,7 @@ def _check(
     closed = target.layout.pixel != 'half-open'
     sides = boxes[:, 2:] - boxes[:, :2]
     for good, rule in (
-        (np.isfinite(boxes).all(axis=1), 'finite numbers'),
+        ((np.abs(boxes) <= LARGEST).all(axis=1), f'finite numbers up to {LARGEST:g}'),
         (
             ((sides > 0) | ((sides == 0) & closed)).all(axis=1),
             'x1 <= x2 and y1 <= y2' if closed else 'x1 < x2 and y1 < y2',
