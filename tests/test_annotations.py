@@ -278,20 +278,3 @@ def test_video_without_tubes_is_never_labelled():
 def test_fraction_out_of_range(fraction):
     with pytest.raises(ValueError, match='between 0 and 1'):
         split_by_class(collection([4]), fraction, 0)
-
-
-# training videos of split 1 of JHMDB-21, class by class in alphabetical order
-JHMDB21 = [29, 34, 31, 28, 30, 27, 25, 28, 39, 39, 30, 29, 29, 38, 39, 27, 25, 39]
-JHMDB21 += [35, 29, 30]
-
-
-@pytest.mark.parametrize(('fraction', 'labeled'), [(0.2, 122), (0.3, 189)])
-def test_jhmdb21_counts_are_the_published_ones(fraction, labeled):
-    videos = [
-        dict(id=f'{label}/{i}', tubes=[dict(label=label)])
-        for label, count in enumerate(JHMDB21)
-        for i in range(count)
-    ]
-    assert (len(JHMDB21), len(videos)) == (21, 660)
-    drawn, others = split_by_class(videos, fraction, seed=47)
-    assert len(drawn) == labeled and len(others) == 660 - labeled

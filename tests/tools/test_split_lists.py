@@ -1,4 +1,4 @@
-"""The committed lists of the published fractions of UCF101-24."""
+"""The committed lists of the published fractions."""
 
 from collections import Counter
 
@@ -6,35 +6,46 @@ import pytest
 
 import convert_ucf24
 import make_split
-from ssvad.annotations import load_annotations, read_split
+from ssvad.annotations import load_annotations, read_split, split_by_class
 from tests.helpers import ROOT, UCF24_MINI, needs_ucf24_mini
 
 LISTS = ROOT / 'data_lists/ucf24'
 PUBLISHED = {5: 101, 8: 171, 10: 216, 15: 331, 20: 445, 25: 563}
+# of JHMDB-21 the sizes for 20 and 30 % are published
+LABELED = dict(ucf24=PUBLISHED, jhmdb21={10: 53, 15: 89, 20: 122, 25: 155, 30: 189})
+TRAINING = dict(ucf24=2284, jhmdb21=660)
+CLASSES = dict(ucf24=24, jhmdb21=21)
 
 
-def labeled(percent):
-    return set(read_split(LISTS / f'{percent}_seed47/labeled.txt'))
+def lists_of(dataset, percent):
+    """Labelled and unlabelled names."""
+    folder = ROOT / f'data_lists/{dataset}/{percent}_seed47'
+    return tuple(
+        set(read_split(folder / f'{kind}.txt')) for kind in ('labeled', 'unlabeled')
+    )
 
 
-@pytest.mark.parametrize('percent', PUBLISHED)
-def test_lists_divide_the_training_videos(percent):
-    train = read_split(LISTS / 'train.txt')
-    unlabeled = set(read_split(LISTS / f'{percent}_seed47/unlabeled.txt'))
-    assert (len(train), len(labeled(percent))) == (2284, PUBLISHED[percent])
-    assert not labeled(percent) & unlabeled
-    assert labeled(percent) | unlabeled == set(train)
+@pytest.mark.parametrize(
+    ('dataset', 'percent'), [(name, p) for name in LABELED for p in LABELED[name]]
+)
+def test_lists_divide_the_training_videos(dataset, percent):
+    train = read_split(ROOT / f'data_lists/{dataset}/train.txt')
+    labeled, unlabeled = lists_of(dataset, percent)
+    assert (len(train), len(labeled)) == (TRAINING[dataset], LABELED[dataset][percent])
+    assert not labeled & unlabeled
+    assert labeled | unlabeled == set(train)
     # of every class the same share, rounded down; the class is the folder
     videos = Counter(name.split('/')[0] for name in train)
-    chosen = Counter(name.split('/')[0] for name in labeled(percent))
+    chosen = Counter(name.split('/')[0] for name in labeled)
     assert chosen == {name: n * percent // 100 for name, n in videos.items()}
-    assert len(videos) == 24
+    assert len(videos) == CLASSES[dataset]
 
 
-def test_larger_lists_contain_the_smaller():
-    percents = list(PUBLISHED)
+@pytest.mark.parametrize('dataset', LABELED)
+def test_larger_lists_contain_the_smaller(dataset):
+    percents = list(LABELED[dataset])
     for smaller, larger in zip(percents, percents[1:]):
-        assert labeled(smaller) < labeled(larger)
+        assert lists_of(dataset, smaller)[0] < lists_of(dataset, larger)[0]
 
 
 def test_no_training_video_is_tested():
@@ -43,12 +54,26 @@ def test_no_training_video_is_tested():
     assert not test & set(read_split(LISTS / 'train.txt'))
 
 
-def test_no_other_lists():
-    names = {path.relative_to(LISTS).as_posix() for path in LISTS.rglob('*.txt')}
-    expected = {'train.txt', 'test.txt'}
-    for percent in PUBLISHED:
+@pytest.mark.parametrize('dataset', LABELED)
+def test_no_other_lists(dataset):
+    folder = ROOT / 'data_lists' / dataset
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob('*.txt')}
+    expected = {'train.txt', 'test.txt'} if dataset == 'ucf24' else {'train.txt'}
+    for percent in LABELED[dataset]:
         expected |= {f'{percent}_seed47/{x}.txt' for x in ('labeled', 'unlabeled')}
     assert names == expected
+
+
+def test_lists_of_jhmdb21_are_what_the_tool_draws():
+    train = read_split(ROOT / 'data_lists/jhmdb21/train.txt')
+    classes = sorted({name.split('/')[0] for name in train})
+    videos = [
+        dict(id=name, tubes=[dict(label=classes.index(name.split('/')[0]))])
+        for name in train
+    ]
+    for percent in LABELED['jhmdb21']:
+        labeled, unlabeled = split_by_class(videos, percent / 100, 47)
+        assert (set(labeled), set(unlabeled)) == lists_of('jhmdb21', percent)
 
 
 @needs_ucf24_mini
