@@ -48,13 +48,11 @@ def test_progress_is_read_from_the_message_hub():
 
 
 def test_progress_outside_a_runner_is_the_first_epoch():
-    MessageHub.get_current_instance().runtime_info.clear()
     assert train_progress() == Progress(0, 1)
 
 
 def test_progress_counts_iterations():
     hub = MessageHub.get_current_instance()
-    hub.runtime_info.clear()
     hub.update_info('iter', 30)
     hub.update_info('max_iters', 120)
     assert train_progress().done == 0.25
