@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 from .step import Step
 
 
-class SemiMethod(nn.Module):
+class SemiMethod(nn.Module, ABC):
     """Base of the methods of :class:`SemiDetector`; a method defines ``forward``.
 
     Attributes:
@@ -23,6 +25,7 @@ class SemiMethod(nn.Module):
     needs_teacher = False
     taps: tuple[str, ...] = ()
 
+    @abstractmethod
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Terms of a mixed batch.
 
@@ -30,7 +33,6 @@ class SemiMethod(nn.Module):
             Scalars named ``loss_*``, already weighted, each with a path to the
             student; whatever else should be logged has no "loss" in its name.
         """
-        raise NotImplementedError
 
     def averaged_modules(self) -> dict[str, nn.Module]:
         """Modules of the method that the teacher averages beside the detector."""
@@ -38,9 +40,8 @@ class SemiMethod(nn.Module):
 
     def maps(self, step: Step) -> dict[str, Tensor]:
         """What to draw: (B, T, H, W) maps in [0, 1] by name, in the shared frame."""
+        masks = {name: step.align(step.student(name).mask, name) for name in self.views}
         return {
-            f'mask of view {name} (aligned)': step.align(step.student(name).mask, name)[
-                0
-            ].sigmoid()
-            for name in self.views
+            f'mask of view {name} (aligned)': logits.sigmoid()
+            for name, (logits, _) in masks.items()
         }
