@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from export_formats import ExportedDetector
 from ssvad.apis.model_loading import build_detector, read_config
@@ -159,8 +160,14 @@ def test_other_backbones_export(export, tmp_path, name):
     assert 'random: 6 clips' in printed
 
 
+@pytest.fixture
+def mmaction_scope():
+    """Where mmengine looks up the data preprocessor; a Runner sets it."""
+    init_default_scope('mmaction')
+
+
 @pytest.mark.parametrize('to_rgb', [False, True])
-def test_normalisation_is_inside(to_rgb):
+def test_normalisation_is_inside(mmaction_scope, to_rgb):
     preprocessor = dict(PREPROCESSOR, to_rgb=to_rgb)
     model = MODELS.build(dict(TINY_DETECTOR, data_preprocessor=preprocessor)).eval()
     clips = random_clips(2)
@@ -171,7 +178,7 @@ def test_normalisation_is_inside(to_rgb):
         )
 
 
-def test_the_model_stays_as_it_is():
+def test_the_model_stays_as_it_is(mmaction_scope):
     model = MODELS.build(dict(TINY_DETECTOR, data_preprocessor=PREPROCESSOR)).eval()
     before = list(model.state_dict())
     ExportedDetector(model)
