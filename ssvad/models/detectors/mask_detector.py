@@ -14,10 +14,12 @@ from ssvad.geometry import average_crops
 from ssvad.ramps import train_progress
 
 
-def known_labels(data_samples: Sequence[ActionDataSample]) -> Tensor:
-    """(B,) int64 classes, -1 where a sample has no ``gt_label``."""
-    unknown = torch.tensor([-1])
-    return torch.cat([s.get('gt_label', unknown).cpu() for s in data_samples])
+def known_labels(
+    data_samples: Sequence[ActionDataSample], device: torch.device
+) -> Tensor:
+    """(B,) int64 classes on a device, -1 where a sample has no ``gt_label``."""
+    unknown = torch.tensor([-1], device=device)
+    return torch.cat([s.get('gt_label', unknown).to(device) for s in data_samples])
 
 
 @MODELS.register_module()
@@ -106,14 +108,14 @@ class MaskDetector(BaseModel):
             )
         labels = None
         if data_samples is not None:
-            labels = known_labels(data_samples).to(clips.device)
+            labels = known_labels(data_samples, clips.device)
         return self.head(self.backbone(clips), labels, self._warms_up(), gate)
 
     def class_gate(
         self, scores: Tensor, data_samples: Sequence[ActionDataSample]
     ) -> Tensor:
         """The (B, K) gate that :meth:`detect` uses for clips with these scores."""
-        labels = known_labels(data_samples).to(scores.device)
+        labels = known_labels(data_samples, scores.device)
         return self.head.class_gate(scores, labels, self._warms_up())
 
     def _warms_up(self) -> bool:
