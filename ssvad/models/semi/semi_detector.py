@@ -27,8 +27,8 @@ class SemiDetector(BaseModel):
 
     Args:
         detector: Config of the student: ``MaskDetector``, or a model with its
-            ``detect``, ``loss_by_output`` and ``predict`` (and ``class_gate`` for methods
-            that mix clips).
+            ``detect``, ``loss_by_output`` and ``predict`` (and ``class_gate`` for
+            methods that mix clips).
         method: Config of the method, e.g. ``SemiSupConsistency``.
         teacher: Arguments of :class:`Teacher`, e.g. ``dict(decay=0.99)``; ``None`` for
             methods without one.
