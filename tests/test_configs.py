@@ -73,7 +73,8 @@ def build(cfg):
         METRICS.build(evaluator)
     for hook in (*cfg.default_hooks.values(), *cfg.custom_hooks):
         HOOKS.build(dict(hook))
-    assert cfg.param_scheduler.type in PARAM_SCHEDULERS
+    if cfg.param_scheduler is not None:  # a constant rate
+        assert cfg.param_scheduler.type in PARAM_SCHEDULERS
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert DATA_SAMPLERS.get(loader.sampler.type)
         assert loader.batch_size % sum(loader.sampler.get('ratio', [1])) == 0

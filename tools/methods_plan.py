@@ -16,11 +16,20 @@ TEST_VIDEOS = 200  # standard error of the accuracy: 3.5 points at most
 
 
 class Method(NamedTuple):
-    """A row of the table: its name, its config and what is changed in it."""
+    """A row of the table.
+
+    Args:
+        label: Its name.
+        config: Its config.
+        options: What is changed in the config.
+        rounds: How often the videos are annotated anew (tools/pseudo_label.py), the
+            budget shared by all trainings; 0 for one training (tools/train.py).
+    """
 
     label: str
     config: str
     options: tuple[str, ...] = ()
+    rounds: int = 0
 
 
 METHODS = {
@@ -31,7 +40,8 @@ METHODS = {
     'var': Method('consistency, variance', 'toy_semi_var.py'),
     'grad': Method('consistency, gradient', 'toy_semi_grad.py'),
     'both': Method('consistency, variance and gradient', 'toy_semi_both.py'),
-    'pseudo': Method('pseudo-label', 'toy_semi_pseudo_label.py'),
+    'pseudo': Method('pseudo-label, online', 'toy_semi_pseudo_label.py'),
+    'pseudo_offline': Method('pseudo-label, one round', 'toy_sup.py', rounds=1),
     'mixmatch': Method('MixMatch', 'toy_semi_mixmatch.py'),
     'csd': Method('CSD', 'toy_semi_csd.py'),
     'isd': Method('ISD', 'toy_semi_isd.py'),
@@ -138,7 +148,7 @@ def train_options(data: Path, run: Run, epochs: int) -> list[str]:
         'train_dataloader.num_workers=0',
         f'train_dataloader.dataset.datasets.0.split_file={labeled}',
     ]
-    if run.method not in SUPERVISED:
+    if run.method not in SUPERVISED and not METHODS[run.method].rounds:
         unlabeled = f'{splits}/unlabeled.txt'
         options.append(f'train_dataloader.dataset.datasets.1.split_file={unlabeled}')
     return options
@@ -149,9 +159,18 @@ def run_commands(out_dir: Path, data: Path, run: Run, epochs: int) -> list[Comma
     method = METHODS[run.method]
     folder = out_dir / 'runs' / run.name
     config = str(shorten(ROOT / 'configs' / method.config))
-    checkpoint = folder / f'epoch_{epochs}.pth'
-    train = [str(tool('train.py')), config, '--work-dir', str(folder)]
-    train += ['--seed', str(run.seed), '--resume', '--no-validate', '--cfg-options']
+    last = folder / f'round_{method.rounds}' if method.rounds else folder
+    epochs //= method.rounds + 1
+    checkpoint = last / f'epoch_{epochs}.pth'
+    if method.rounds:
+        unlabeled = split_folder(data, run).relative_to(data) / 'unlabeled.txt'
+        train = [str(tool('pseudo_label.py')), config, '--unlabeled', str(unlabeled)]
+        train += ['--rounds', str(method.rounds), '--work-dir', str(folder)]
+        train += ['--cfg-options', f'randomness.seed={run.seed}']
+        train += [f'train_cfg.val_interval={epochs + 1}']
+    else:
+        train = [str(tool('train.py')), config, '--work-dir', str(folder)]
+        train += ['--seed', str(run.seed), '--resume', '--no-validate', '--cfg-options']
     train += [*train_options(data, run, epochs), *method.options]
     test = [str(tool('test.py')), config, str(checkpoint)]
     test += ['--work-dir', str(folder / 'test'), '--cfg-options']

@@ -49,19 +49,28 @@ def follow(words, monkeypatch):
 @pytest.mark.parametrize('method', TRAIN)
 def test_all_methods_have_one_budget(method, dry_run, monkeypatch):
     lines = dry_run('--methods', method, '--seeds', '5', '--epochs', '7')
-    train = next(line for line in lines if line[3].endswith('train.py'))
+    rounds = plan.METHODS[method].rounds
+    script = 'pseudo_label.py' if rounds else 'train.py'
+    train = next(line for line in lines if line[3].endswith(script))
     cfg, rest = follow(train, monkeypatch)
-    assert rest == ['--seed', '5', '--resume', '--no-validate']
+    if rounds:
+        unlabeled = 'splits/10_seed5/unlabeled.txt'
+        assert rest == ['--unlabeled', unlabeled, '--rounds', str(rounds)]
+        assert cfg.randomness.seed == 5
+        assert cfg.train_cfg.val_interval > cfg.train_cfg.max_epochs
+    else:
+        assert rest == ['--seed', '5', '--resume', '--no-validate']
     assert Path(cfg.work_dir).parts[:3] == ('out', 'runs', method)
     loader = cfg.train_dataloader
     ratio = loader.sampler.ratio
     labeled = loader.batch_size * ratio[0] // sum(ratio)
     assert labeled == plan.LABELED
     assert loader.sampler.num_rounds * ratio[0] == plan.STEPS * plan.LABELED
-    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler.T_max) == (7, 7)
+    epochs = 7 // (rounds + 1)
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler.T_max) == (epochs, epochs)
     sources = loader.dataset.datasets
     assert all(s.data_root == 'out/data' for s in sources)
-    if method.startswith('sup'):
+    if method.startswith('sup') or rounds:
         assert len(sources) == 1 and len(ratio) == 1
     else:
         assert sources[1].split_file == 'splits/10_seed5/unlabeled.txt'
