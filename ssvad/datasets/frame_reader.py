@@ -283,11 +283,15 @@ class _ToRGB:
         from av.video.reformatter import VideoReformatter
 
         self.reformatter = VideoReformatter()
-        self.size = None
+        # from PyAV 17 on a picture is cut up for all cores, which takes longer than the
+        # work and disturbs the other workers
+        settable = 'threads' in (self.reformatter.reformat.__doc__ or '')
+        self.options = dict(format='rgb24', **(dict(threads=1) if settable else {}))
 
     def __call__(self, frame) -> np.ndarray:
-        self.size = self.size or dict(width=frame.width, height=frame.height)
-        picture = self.reformatter.reformat(frame, format='rgb24', **self.size)
+        self.options.setdefault('width', frame.width)
+        self.options.setdefault('height', frame.height)
+        picture = self.reformatter.reformat(frame, **self.options)
         # phones store pictures lying on their side; PyAV before 14.1 does not tell
         turned = getattr(frame, 'rotation', 0)
         return np.rot90(picture.to_ndarray(), round(turned / 90) % 4)
