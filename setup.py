@@ -24,19 +24,22 @@ setup(
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     packages=find_packages(include=['ssvad', 'ssvad.*']),
-    python_requires='>=3.9',
+    package_data={'ssvad.visualization': ['report.html.j2', 'report.css']},
+    python_requires='>=3.10',
     install_requires=[
-        'av>=14.1',
+        'av>=17.1',
         'decord>=0.6',
         # mmaction2 1.2 imports it and does not declare it
         'importlib_metadata',
+        # tools/report.py
+        'jinja2',
         'matplotlib>=3.7',
         'mmaction2>=1.2,<2',
         'mmengine>=0.10.3,<1',
         'numpy',
         'rich',
         'scipy',
-        'torch>=2.0',
+        'torch>=2.6,<3',
     ],
     # one of `lite` and `full`, never both: they install the same module
     extras_require={
@@ -44,6 +47,14 @@ setup(
         'full': ['mmcv>=2.0.1,<2.2'],
         # tools/export.py
         'export': ['onnx', 'onnxruntime', 'onnxscript'],
-        'dev': ['hypothesis', 'pytest', 'pytest-xdist', 'ruff'],
+        'docs': ['mkdocs-material', 'mkdocstrings[python]'],
+        'dev': [
+            'hypothesis',
+            'pytest',
+            'pytest-xdist',
+            'ruff',
+            'selenium',
+            'tensorboard',
+        ],
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import PureWindowsPath
@@ -81,6 +82,8 @@ def is_inside_folder(name: Any) -> bool:
         path is not None
         and bool(path.parts)
         and not path.anchor
+        # pathlib before Python 3.12 takes letters only for drives, Windows all
+        and not ntpath.splitdrive(name)[0]
         and '..' not in path.parts
         and '\\' not in name
         and name.isprintable()

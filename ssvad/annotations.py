@@ -148,6 +148,9 @@ def load_masks(
 
 
 def _unpack(path: str | os.PathLike, limit: int) -> tuple[np.ndarray, tuple]:
+    # to open a pipe would wait for ever
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{path}: no such file')
     with np.load(path, allow_pickle=False) as arrays:
         # Packed, a thousand times as much would fit in the file.
         size = sum(entry.file_size for entry in arrays.zip.infolist())

@@ -12,10 +12,13 @@ imports ``importlib_metadata`` without declaring it, so ``setup.py`` does.
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib
 import importlib.util
+import os
 import pickle
 import re
+import subprocess
 import sys
 import types
 import warnings
@@ -23,6 +26,8 @@ from pathlib import Path
 
 # module, name on the package index, lowest version, first version too new
 REQUIRED = (
+    # weights-only loading of older ones can be made to run code (CVE-2025-32434)
+    ('torch', 'torch', '2.6', '3'),
     ('mmengine', 'mmengine', '0.10.3', '1'),
     ('mmcv', 'mmcv-lite', '2.0.1', '2.2'),
     ('mmaction', 'mmaction2', '1.2', '2'),
@@ -35,11 +40,12 @@ def apply() -> None:
     check_versions()
     supply_drn()
     allow_checkpoint_types()
+    load_weights_only()
     silence_lite_advice()
 
 
 def check_versions() -> None:
-    """Refuse a missing or unfit mm-package in one sentence.
+    """Refuse a missing or unfit package in one sentence.
 
     Upstream: mmaction2 declares neither mmcv nor mmengine (they are an extra
     for its own installer) and fails with an ``AssertionError`` or a missing
@@ -108,18 +114,15 @@ def supply_drn() -> None:
 def allow_checkpoint_types() -> None:
     """Let torch load what mmengine puts into a checkpoint, and no more.
 
-    Upstream: mmengine issue 1655. Since 2.6 ``torch.load`` refuses everything
-    but weights, while a checkpoint of a Runner also holds the log history
-    (``HistoryBuffer``, NumPy arrays) and NumPy scalars such as the best score.
-    Only these are allowed; whatever else a checkpoint holds is still refused,
-    so that opening one never runs code. Condition: torch >= 2.6. Remove when
-    mmengine loads its own checkpoints with weights-only loading on.
+    Upstream: mmengine issue 1655. ``torch.load`` refuses everything but weights,
+    while a checkpoint of a Runner also holds the log history (``HistoryBuffer``,
+    NumPy arrays) and NumPy scalars such as the best score. Only these are allowed;
+    whatever else a checkpoint holds is still refused, so that opening one never
+    runs code. Remove when mmengine loads its own checkpoints with weights-only
+    loading on.
     """
-    import torch
-
-    if _release(torch.__version__) < (2, 6):
-        return
     import numpy as np
+    import torch
     from mmengine.logging import HistoryBuffer
 
     dtypes = (np.dtype(t) for t in (float, int, np.float32, np.int64))
@@ -133,6 +136,45 @@ def allow_checkpoint_types() -> None:
         allowed.add((reconstruct, f'{module}._reconstruct'))
         allowed.add((scalar, f'{module}.scalar'))
     torch.serialization.add_safe_globals(list(allowed))
+
+
+def load_weights_only() -> None:
+    """Let no checkpoint run code, whatever its address and whatever it is for.
+
+    Upstream (no report known): mmengine 0.10 fetches a checkpoint from an address by
+    ``torch.hub``, which unpickles everything unless told otherwise, and resuming runs
+    the text ``meta['config']`` of a checkpoint as a Python config. That entry is of
+    mmcv 1 and serves to compare numbers of GPUs only, so it is dropped. Nor does torch
+    compare the checksums of an archive. Remove when mmengine and torch do.
+    """
+    from mmengine.runner import CheckpointLoader, checkpoint
+
+    from ssvad.files import check_sums
+
+    if isinstance(checkpoint.load_url, functools.partial):
+        return
+    checkpoint.load_url = functools.partial(checkpoint.load_url, weights_only=True)
+    load = CheckpointLoader.load_checkpoint
+
+    def load_checkpoint(filename, map_location=None, logger='current'):
+        path = Path(filename).expanduser()
+        if path.is_file():
+            check_sums(path)
+        try:
+            loaded = load(filename, map_location, logger)
+        except pickle.UnpicklingError as error:
+            named = re.search(r'GLOBAL (\S+)', str(error))
+            if not named:
+                raise
+            raise pickle.UnpicklingError(
+                f'it asks for {named[1]}, which may run code; it was not opened'
+            ) from error
+        meta = loaded.get('meta') if isinstance(loaded, dict) else None
+        if isinstance(meta, dict):
+            meta.pop('config', None)
+        return loaded
+
+    CheckpointLoader.load_checkpoint = staticmethod(load_checkpoint)
 
 
 def silence_lite_advice() -> None:
@@ -160,7 +202,8 @@ def prepare_distributed(cfg) -> None:
         cfg: Config of the run, changed in place.
 
     Raises:
-        ValueError: a launcher other than ``pytorch`` on such a machine.
+        ValueError: a launcher other than ``pytorch`` and ``slurm`` on such a machine,
+            or the latter outside of a Slurm job.
     """
     import torch
     from mmengine.device import get_device
@@ -168,11 +211,13 @@ def prepare_distributed(cfg) -> None:
     launcher = cfg.get('launcher', 'none')
     if launcher == 'none' or get_device() != 'cpu':
         return
-    if launcher != 'pytorch':
+    if launcher not in ('pytorch', 'slurm'):
         raise ValueError(
             f"launcher '{launcher}' needs an accelerator and this machine has none: "
             "start the processes with torchrun and launcher 'pytorch'"
         )
+    if launcher == 'slurm':
+        _name_slurm_ranks()
     if not torch.distributed.is_initialized():
         seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout', 1800)
         timeout = datetime.timedelta(seconds=seconds)
@@ -183,6 +228,23 @@ def prepare_distributed(cfg) -> None:
         find_unused_parameters=cfg.get('find_unused_parameters', False),
     )
     cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
+
+
+def _name_slurm_ranks() -> None:
+    """Tell torch the place of this process in a Slurm job, as mmengine would."""
+    if 'SLURM_PROCID' not in os.environ:
+        raise ValueError(
+            "launcher 'slurm', but this process is in no Slurm job (SLURM_PROCID is "
+            'not set): start it with srun, as tools/slurm_train.sh does'
+        )
+    for name, theirs in dict(RANK='PROCID', LOCAL_RANK='LOCALID').items():
+        os.environ[name] = os.environ[f'SLURM_{theirs}']
+    os.environ['WORLD_SIZE'] = os.environ['SLURM_NTASKS']
+    os.environ.setdefault('MASTER_PORT', '29500')
+    if 'MASTER_ADDR' not in os.environ:
+        show = ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']]
+        hosts = subprocess.run(show, capture_output=True, text=True, check=True)
+        os.environ['MASTER_ADDR'] = hosts.stdout.split()[0]
 
 
 def _release(version: str) -> tuple[int, ...]:

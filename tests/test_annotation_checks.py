@@ -38,6 +38,7 @@ BAD_VIDEO = {
     'file missing': (lambda v: v.pop('file'), ["'file'", 'Dive/v_1']),
     'file absolute': (lambda v: v.update(file='/a.mp4'), ["'file'", '/a.mp4']),
     'file drive': (lambda v: v.update(file='C:/a.mp4'), ["'file'", 'C:/a.mp4']),
+    'file odd drive': (lambda v: v.update(file='::'), ["'file'", '::']),
     'file share': (lambda v: v.update(file='\\\\h\\a'), ["'file'"]),
     'file above': (lambda v: v.update(file='a/../../b'), ["'file'", 'a/../../b']),
     'file above, \\': (lambda v: v.update(file='..\\b'), ["'file'"]),

@@ -140,8 +140,8 @@ def test_other_runs_are_left_alone(monkeypatch, launcher, device):
 
 def test_other_launchers_need_an_accelerator(monkeypatch):
     monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
-    with pytest.raises(ValueError, match="'slurm' needs an accelerator.*torchrun"):
-        prepare(monkeypatch, launcher='slurm')
+    with pytest.raises(ValueError, match="'mpi' needs an accelerator.*torchrun"):
+        prepare(monkeypatch, launcher='mpi')
 
 
 # --- versions ----------------------------------------------------------------
@@ -174,6 +174,14 @@ def test_missing_mmcv_is_one_sentence_with_the_command(monkeypatch):
         'ssvad needs mmcv-lite>=2.0.1,<2.2 but it is not installed: run '
         "`pip install 'mmcv-lite>=2.0.1,<2.2'`, or build the full mmcv of that range."
     )
+
+
+def test_torch_whose_loading_is_unsafe_is_refused(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch, '__version__', '2.5.1+cu121')
+    with pytest.raises(ImportError, match=r'ssvad needs torch>=2.6,<3 but found torch'):
+        compat.check_versions()
 
 
 def test_a_full_mmcv_stays_a_full_mmcv(monkeypatch):

@@ -14,10 +14,6 @@ from mmengine.runner import Runner
 from ssvad import compat
 from tests.toy_run import write_config
 
-pytestmark = pytest.mark.skipif(
-    compat._release(torch.__version__) < (2, 6), reason='torch < 2.6 loads everything'
-)
-
 
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):

@@ -10,6 +10,7 @@ from tests.helpers import ROOT
 LEAVES = {
     'annotation_checks',
     'annotations',
+    'checkpoint_fit',
     'compat',
     'files',
     'geometry',

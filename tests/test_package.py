@@ -18,9 +18,13 @@ from ssvad import compat
 from tests.helpers import ROOT
 
 # module -> name on the package index, where they differ
-DISTRIBUTIONS = {'mmaction': 'mmaction2', 'mmcv': 'mmcv-lite'}
-# what another dependency declares: every mmengine brings an OpenCV
-BROUGHT_ALONG = {'PIL', 'cv2'}
+DISTRIBUTIONS = {
+    'mkdocs': 'mkdocs-material',
+    'mmaction': 'mmaction2',
+    'mmcv': 'mmcv-lite',
+}
+# what another dependency declares: every mmengine brings an OpenCV, jinja2 the last
+BROUGHT_ALONG = {'PIL', 'cv2', 'markupsafe'}
 
 
 @pytest.fixture(scope='module')
@@ -39,7 +43,8 @@ def requirements(metadata):
     """All requirements a developer's environment has, by name."""
     extras = metadata['extras_require']
     texts = metadata['install_requires']
-    texts += extras['lite'] + extras['export'] + extras['dev']
+    for extra in ('lite', 'export', 'docs', 'dev'):
+        texts += extras[extra]
     return {Requirement(text).name: Requirement(text).specifier for text in texts}
 
 

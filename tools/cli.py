@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -13,8 +14,11 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.runner import Runner
+from torch.utils.data._utils.signal_handling import _error_if_any_worker_fails
 
 from ssvad.compat import prepare_distributed
+from ssvad.engine import CheckpointCheckHook
+from ssvad.visualization.backend_names import expand_backend_names
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,6 +61,7 @@ def load_config(parser: Parser, args: argparse.Namespace) -> Config:
     cfg = Config.fromfile(args.config)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
+        expand_backend_names(cfg)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -71,8 +76,14 @@ def check_checkpoint(parser: Parser, path: str) -> None:
         parser.error(f"checkpoint '{path}' not found")
 
 
-def build_runner(parser: Parser, cfg: Config) -> Runner:
-    """Build the runner of a config, on a GPU or on a plain CPU."""
+def build_runner(parser: Parser, cfg: Config, partial: bool = False) -> Runner:
+    """Build the runner of a config, on a GPU or on a plain CPU.
+
+    Args:
+        parser: Leaves with a message if the machine cannot do it.
+        cfg: Config of the run, changed in place.
+        partial: Whether a checkpoint that fits in part may be evaluated.
+    """
     wrapper = (cfg.get('optim_wrapper') or {}).get('type')
     if wrapper == 'AmpOptimWrapper' and get_device() == 'cpu':
         parser.error(
@@ -85,16 +96,27 @@ def build_runner(parser: Parser, cfg: Config) -> Runner:
         parser.error(str(error))
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(CheckpointCheckHook(partial))
+    return runner
 
 
-def leave_process_group() -> None:
+def name_lost_worker() -> None:
+    """Raise torch's error that names a loader worker which has been killed, if one was.
+
+    While a worker hands over a batch, its end is first seen as a broken connection.
+    """
+    time.sleep(1)  # until the system has ended it
+    _error_if_any_worker_fails()
+
+
+def leave_process_group(status: int = 0) -> None:
     """Wait for the other processes of the run and leave them in good order.
 
     Threads of gloo that are still there when Python takes itself apart abort a rank now
     and then ("terminate called without an active exception"), and torchrun then kills
     the rest. Leaving the group is not always enough, since the wrapped model holds on
-    to it; so such a process ends here, with everything written.
+    to it; so such a process ends here, with everything written and this status.
     """
     if not torch.distributed.is_initialized():
         return
@@ -105,4 +127,4 @@ def leave_process_group() -> None:
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(status)

@@ -185,12 +185,14 @@ def make_target(
     return Target(truth.classes, truth.names, truth.num_frames, listed, layout, skipped)
 
 
-def evaluate(args: argparse.Namespace) -> ProtocolReport:
-    """Read all files, evaluate, and draw the pictures asked for.
+def read_files(
+    args: argparse.Namespace,
+) -> tuple[Truth, FrameBoxes | None, list[Tube] | None, Findings]:
+    """Truth, boxes, tubes, and what is to be said of them.
 
     Raises:
         ValueError: a file is malformed.
-        OSError: a file cannot be read, or a picture not be written.
+        OSError: a file cannot be read.
     """
     findings = Findings()
     chosen = None if args.split is None else read_split(args.split)
@@ -209,6 +211,31 @@ def evaluate(args: argparse.Namespace) -> ProtocolReport:
     ):
         for video in sorted(set(range(len(truth.names))) - set(found)) if found else ():
             findings.add(f'videos without detected {kind}', truth.names[video])
+    return truth, boxes, tubes, findings
+
+
+def evaluate(args: argparse.Namespace) -> ProtocolReport:
+    """Read all files, evaluate, and draw the pictures asked for.
+
+    Raises:
+        ValueError: a file is malformed.
+        OSError: a file cannot be read, or a picture not be written.
+    """
+    return judge(args, *read_files(args))
+
+
+def judge(
+    args: argparse.Namespace,
+    truth: Truth,
+    boxes: FrameBoxes | None,
+    tubes: list[Tube] | None,
+    findings: Findings,
+) -> ProtocolReport:
+    """Evaluate what `read_files` gives, and draw the pictures asked for.
+
+    Raises:
+        OSError: a picture cannot be written.
+    """
     convention = get_convention(args.preset, **dict(args.override))
     same = dict(
         classes=truth.classes,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from pickle import UnpicklingError
+from zipfile import BadZipFile
 
 import ssvad  # noqa: F401  (first: mends and registers)
 from cli import (
@@ -13,12 +15,19 @@ from cli import (
     load_config,
     make_parser,
 )
+from ssvad.engine import CheckpointError
 
 
 def parse_args() -> tuple[Parser, argparse.Namespace]:
     """Read the command line."""
     parser = make_parser('Evaluate a checkpoint')
     parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument(
+        '--allow-partial',
+        action='store_true',
+        help='evaluate a checkpoint that has not all weights of the model, or others: '
+        'what is missing stays random',
+    )
     parser.add_argument(
         '--dump',
         help='write everything the model predicts to this .pkl file (masks are large)',
@@ -46,7 +55,13 @@ def main() -> None:
     parser, args = parse_args()
     cfg = load_config(parser, args)
     merge_args(parser, args, cfg)
-    build_runner(parser, cfg).test()
+    runner = build_runner(parser, cfg, args.allow_partial)
+    try:
+        runner.test()
+    except CheckpointError as error:
+        parser.error(str(error))
+    except (UnpicklingError, BadZipFile) as error:
+        parser.error(f'{args.checkpoint} cannot be read as a checkpoint: {error}')
     leave_process_group()
 
 

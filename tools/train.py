@@ -12,7 +12,10 @@ from cli import (
     leave_process_group,
     load_config,
     make_parser,
+    name_lost_worker,
 )
+from ssvad.engine import CheckpointError
+from ssvad.engine.whole_file_backend import DISK_FULL
 
 
 def parse_args() -> tuple[Parser, argparse.Namespace]:
@@ -86,7 +89,22 @@ def main() -> None:
     parser, args = parse_args()
     cfg = load_config(parser, args)
     merge_args(parser, args, cfg)
-    build_runner(parser, cfg).train()
+    runner = build_runner(parser, cfg)
+    try:
+        runner.train()
+    except CheckpointError as error:
+        parser.error(str(error))
+    except (ConnectionError, EOFError):
+        name_lost_worker()
+        raise
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        message = f'{error}. Make room and go on with --resume: nothing is lost'
+        parser.exit(1, f'{parser.prog}: error: {message}\n')
+    except SystemExit as stop:  # a signal asked for it
+        leave_process_group(stop.code)
+        raise
     leave_process_group()
 
 

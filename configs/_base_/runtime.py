@@ -6,13 +6,17 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
+    checkpoint=dict(type='AtomicCheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
 )
 custom_hooks = [
     dict(type='EpochSeedHook'),
     dict(type='TeacherUpdateHook'),
+    dict(type='NonFiniteHook', policy='stop'),
+    dict(type='TerminationHook'),
+    dict(type='TrainingStatsHook'),
+    dict(type='RunSummaryHook'),
     dict(type='DetectionPictureHook', num_videos=6),
 ]
 env_cfg = dict(

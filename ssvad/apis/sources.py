@@ -12,9 +12,8 @@ from typing import Callable, NamedTuple, Union
 import cv2
 import numpy as np
 
-from ssvad.datasets import unreadable
 from ssvad.datasets.frame_folder import folder_of_frames, is_frame
-from ssvad.datasets.frame_reader import iter_frames
+from ssvad.datasets.frame_reader import iter_frames, open_video
 from ssvad.datasets.unreadable import VideoReadError
 from ssvad.datasets.video_folder import VIDEO_SUFFIXES, find_videos
 
@@ -119,15 +118,12 @@ def _file(path: str, name: str) -> VideoSource:
 
 def _header(path: str) -> tuple[float, int | None]:
     """Frames per second and number of frames, as far as the file says so."""
-    import av
-
     try:
-        limit = dict(max_pixels=str(unreadable.MAX_PIXELS))
-        with av.open(path, options=limit, metadata_errors='replace') as container:
+        with open_video(path) as container:
             stream = container.streams.video[0]
             rate = stream.average_rate or stream.guessed_rate
             return float(rate or DEFAULT_FPS), stream.frames or None
-    except (av.error.FFmpegError, IndexError):
+    except VideoReadError:
         # who reads the frames says better what is wrong
         return DEFAULT_FPS, None
 

@@ -128,6 +128,9 @@ def load_frames(paths: Iterable[str]) -> Iterator[np.ndarray]:
 def _load(path: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
+    # to open a pipe would wait for ever
+    if not osp.isfile(path):
+        raise VideoReadError(f'{path}: no such file')
     try:
         with open(path, 'rb') as file:
             # Pillow asks for as many bytes as a header says, and gets memory for them
@@ -143,8 +146,8 @@ def _load(path: str) -> np.ndarray:
                     f'{path}: expected 8 bits a colour, got a picture of mode '
                     f'{image.mode}'
                 )
-            ImageOps.exif_transpose(image, in_place=True)
-            return np.array(image.convert('RGB'))
+            # Pillow 9 cannot do it in place
+            return np.array(ImageOps.exif_transpose(image).convert('RGB'))
     except VideoReadError:
         raise
     except (

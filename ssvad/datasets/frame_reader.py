@@ -15,6 +15,7 @@ import numpy as np
 
 from . import unreadable
 from .frame_folder import folder_of_frames, list_frames, load_frames
+from .to_rgb import ToRGB
 from .unreadable import VideoReadError, check_length, check_size
 
 # Codecs whose every packet gives one picture. Others hide packets (alternate
@@ -62,7 +63,7 @@ def read_frames(
         raise ValueError(f'{filename}: frames count from 0, got {first}')
     if folder_of_frames(filename):
         return _read_folder(filename, frame_inds, total_frames)
-    with _opened(filename, num_threads) as container:
+    with open_video(filename, num_threads) as container:
         stamps, keys = _time_stamps(container)
         check_length(filename, total_frames, len(stamps))
         frames = _decode_from_key_frame(container, stamps, keys, first)
@@ -70,7 +71,7 @@ def read_frames(
             return _collect(frames, places)
         except _UnprovenError:
             pass
-    with _opened(filename, num_threads) as container:
+    with open_video(filename, num_threads) as container:
         try:
             return _collect(enumerate(container.decode(video=0)), places)
         except _UnprovenError as error:
@@ -104,7 +105,7 @@ def count_frames(filename: str) -> int:
     """
     if folder_of_frames(filename):
         return len(list_frames(filename))
-    with _opened(filename) as container:
+    with open_video(filename) as container:
         stamps, _ = _time_stamps(container)
     if not stamps:
         raise VideoReadError(f'{filename}: has no frames')
@@ -135,8 +136,8 @@ def iter_frames(filename: str, num_threads: int = 1) -> Iterator[np.ndarray]:
     if folder_of_frames(filename):
         yield from load_frames(list_frames(filename))
         return
-    with _opened(filename, num_threads) as container:
-        stream, to_rgb = container.streams.video[0], _ToRGB()
+    with open_video(filename, num_threads) as container:
+        stream, to_rgb = container.streams.video[0], ToRGB()
         count, last, damaged = 0, None, True
         try:
             for frame in container.decode(stream):
@@ -172,7 +173,17 @@ def _ends_early(stream, last: int | None) -> bool:
 
 
 @contextmanager
-def _opened(filename: str, num_threads: int = 1) -> Iterator:
+def open_video(filename: str, num_threads: int = 1) -> Iterator:
+    """Open the container of a video whose first stream is ready to be decoded.
+
+    Args:
+        filename: Path of a video, or an address that FFmpeg opens.
+        num_threads: Threads of the decoder; 0 for as many as there are.
+
+    Raises:
+        VideoReadError: With the name and the reason, if it cannot be opened, or if
+            FFmpeg fails while it is read.
+    """
     import av
 
     if '://' not in filename and not osp.isfile(filename):
@@ -259,7 +270,7 @@ def _collect(frames: Iterable[tuple], places: dict[int, list[int]]) -> np.ndarra
         _UnprovenError: The pictures end before, or the decoder made all of them up (it
             gives one grey picture for the first bytes of a stream).
     """
-    to_rgb, last, result, index = _ToRGB(), max(places), None, -1
+    to_rgb, last, result, index = ToRGB(), max(places), None, -1
     damaged = True
     for index, frame in frames:
         if index in places:
@@ -274,24 +285,3 @@ def _collect(frames: Iterable[tuple], places: dict[int, list[int]]) -> np.ndarra
                 raise _UnprovenError('all of them are damaged')
             return result
     raise _UnprovenError(f'the pictures end after {index + 1}')
-
-
-class _ToRGB:
-    """Pictures of a decoder as arrays, all of the size and side up of the first."""
-
-    def __init__(self) -> None:
-        from av.video.reformatter import VideoReformatter
-
-        self.reformatter = VideoReformatter()
-        # from PyAV 17 on a picture is cut up for all cores, which takes longer than the
-        # work and disturbs the other workers
-        settable = 'threads' in (self.reformatter.reformat.__doc__ or '')
-        self.options = dict(format='rgb24', **(dict(threads=1) if settable else {}))
-
-    def __call__(self, frame) -> np.ndarray:
-        self.options.setdefault('width', frame.width)
-        self.options.setdefault('height', frame.height)
-        picture = self.reformatter.reformat(frame, **self.options)
-        # phones store pictures lying on their side; PyAV before 14.1 does not tell
-        turned = getattr(frame, 'rotation', 0)
-        return np.rot90(picture.to_ndarray(), round(turned / 90) % 4)

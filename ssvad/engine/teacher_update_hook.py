@@ -14,20 +14,29 @@ class TeacherUpdateHook(Hook):
 
     Before training, once weights are loaded, the teacher becomes equal to the student,
     unless a resumed or loaded checkpoint brought a teacher along. Then it moves after
-    each step of the optimiser: not in iterations that only accumulate gradients.
+    each step of the optimiser: not in iterations that only accumulate gradients, nor
+    when a step was skipped because it was not finite.
     """
+
+    _student_moved = False
 
     def before_train(self, runner: Runner) -> None:
         """Make the teacher equal to the student if nothing has yet."""
         model = bare_model(runner)
-        if has_teacher(model) and model.teacher.updates == 0:
+        if not has_teacher(model):
+            return
+        if model.teacher.updates == 0:
             model.update_teacher()
+        runner.optim_wrapper.optimizer.register_step_post_hook(self._note_step)
+
+    def _note_step(self, optimizer, args, kwargs) -> None:
+        self._student_moved = True
 
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         """Move the teacher if the student has moved."""
-        model = bare_model(runner)
-        if has_teacher(model) and runner.optim_wrapper.should_update():
-            model.update_teacher()
+        if self._student_moved:
+            bare_model(runner).update_teacher()
+            self._student_moved = False
 
 
 def bare_model(runner: Runner):

@@ -15,13 +15,14 @@ the network cannot leave this file behind.
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from ssvad.files import check_sums
 
 from .backbones import I3D
 from .detectors import MaskDetector
@@ -66,7 +67,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
             tensors, numbers, texts and containers of them.
     """
     try:
-        _check_sums(path)
+        check_sums(path)
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except OSError as error:
         why = error.strerror or error
@@ -83,16 +84,6 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         return find_state(checkpoint)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
-
-
-def _check_sums(path: str | Path) -> None:
-    # torch reads archives without comparing their checksums
-    with open(path, 'rb') as file:
-        if file.read(2) == b'PK':
-            with zipfile.ZipFile(file) as archive:
-                bad = archive.testzip()
-            if bad is not None:
-                raise zipfile.BadZipFile(bad)
 
 
 def find_state(checkpoint: Any) -> dict[str, Tensor]:

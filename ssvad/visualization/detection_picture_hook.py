@@ -1,4 +1,4 @@
-"""Pictures of detections beside the ground truth, while testing."""
+"""Pictures of detections beside the ground truth."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from mmaction.registry import HOOKS
+from mmaction.structures import ActionDataSample
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmengine.utils import mkdir_or_exist
+from torch import Tensor
 
 from ssvad.evaluation.mask_to_boxes import mask_to_boxes
 from ssvad.geometry import crop_places
 from ssvad.video_io import write_video
 
 from . import draw
+from .keep_picture import keep_picture
 
 
 def frames_of_clips(
@@ -80,14 +82,16 @@ def draw_detection(
 
 @HOOKS.register_module()
 class DetectionPictureHook(Hook):
-    """Write a film strip (PNG) and a video (mp4) for a few test videos.
+    """Draw what is detected in a few videos, in training and while testing.
 
-    Left or above, in green, the ground truth; right or below, in red, the predicted
-    mask, its boxes in white, class and score. Files go to
-    ``<work_dir>/pictures/<video id>.{png,mp4}``.
+    Above, in green, the ground truth; below, in red, the predicted mask, its boxes in
+    white, class and score: a film strip for each validation,
+    ``<work_dir>/pictures/epoch_<n>_<video id>.png``, and for a test
+    ``<work_dir>/pictures/<video id>.png`` with a video, ``.mp4``, of all frames, where
+    the two are side by side. TensorBoard and the like show ``detections/<video id>``.
 
     Args:
-        num_videos: Videos to draw, spread evenly over the test set.
+        num_videos: Videos to draw, spread evenly over the set.
         strip_length: Frames in the film strip.
         min_width: Frames narrower than this are enlarged by a whole factor.
     """
@@ -100,18 +104,43 @@ class DetectionPictureHook(Hook):
         self.min_width = min_width
 
     @master_only
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: Sequence
+    ) -> None:
+        """Draw the strip of the video of this batch if it was chosen."""
+        loader = runner.val_dataloader
+        if self._chosen(batch_idx, len(loader)):
+            parts = self._parts(data_batch['inputs'][0], outputs[0])
+            indices = self._spread(len(parts[0]))
+            parts = [part[indices] for part in parts]
+            pictures = self._draw(parts, outputs[0], loader.dataset.metainfo)
+            self._keep_strip(runner, pictures, outputs[0], runner.epoch)
+
+    @master_only
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict, outputs: Sequence
     ) -> None:
-        """Draw the videos of this batch that were chosen."""
-        every = max(1, len(runner.test_dataloader) // self.num_videos)
-        if batch_idx % every == 0 and batch_idx < every * self.num_videos:
-            folder = osp.join(runner.work_dir, 'pictures')
-            mkdir_or_exist(folder)
-            classes = runner.test_dataloader.dataset.metainfo['classes']
-            self._draw(data_batch['inputs'][0], outputs[0], classes, folder)
+        """Draw the strip and the video of this batch if it was chosen."""
+        loader = runner.test_dataloader
+        if self._chosen(batch_idx, len(loader)):
+            parts = self._parts(data_batch['inputs'][0], outputs[0])
+            pictures = self._draw(parts, outputs[0], loader.dataset.metainfo)
+            strip = pictures[self._spread(len(pictures))]
+            self._keep_strip(runner, strip, outputs[0])
+            # H.264 stores colour for 2 x 2 pixels, so sides must be even
+            height, width = (size - size % 2 for size in pictures.shape[1:3])
+            path = osp.join(runner.work_dir, 'pictures', file_name(outputs[0]))
+            write_video(f'{path}.mp4', pictures[:, :height, :width], fps=12)
 
-    def _draw(self, clips, sample, classes: Sequence[str], folder: str) -> None:
+    def _chosen(self, index: int, total: int) -> bool:
+        every = max(1, total // self.num_videos)
+        return index % every == 0 and index < every * self.num_videos
+
+    def _spread(self, total: int) -> np.ndarray:
+        return np.linspace(0, total - 1, self.strip_length).round().astype(int)
+
+    def _parts(self, clips: Tensor, sample: ActionDataSample) -> list[np.ndarray]:
+        """Frames, true and predicted masks, each (F, H, W, ...), of a whole video."""
         inds, valid = np.asarray(sample.frame_inds), np.asarray(sample.frame_valid)
         clips = clips.cpu().numpy()
         if 'crop_quadruples' in sample:
@@ -119,21 +148,36 @@ class DetectionPictureHook(Hook):
         frames = frames_of_clips(clips, inds, valid)
         truth = np.zeros(frames.shape[:3], bool)
         truth[inds[valid]] = sample.gt_mask.cpu().numpy()[valid] > 0
+        return [frames, truth, sample.pred_mask.cpu().numpy()]
+
+    def _draw(
+        self, parts: Sequence[np.ndarray], sample: ActionDataSample, metainfo: dict
+    ) -> np.ndarray:
+        classes = metainfo['classes']
         actual = classes[int(sample.gt_label)] if 'gt_label' in sample else 'no action'
         label = int(sample.pred_label)
         texts = (
             f'truth: {actual}',
             f'found: {classes[label]} {float(sample.pred_score[label]):.2f}',
         )
-        scale = max(1, -(-self.min_width // frames.shape[2]))
-        pictures = draw_detection(
-            frames, truth, sample.pred_mask.cpu().numpy(), texts, scale
-        )
-        path = osp.join(folder, sample.video_id.replace('/', '_'))
-        # H.264 stores colour for 2 x 2 pixels, so sides must be even
-        height, width = (size - size % 2 for size in pictures.shape[1:3])
-        write_video(f'{path}.mp4', pictures[:, :height, :width], fps=12)
-        chosen = np.linspace(0, len(frames) - 1, self.strip_length).round().astype(int)
-        left, right = np.split(pictures[chosen], 2, axis=2)
+        scale = max(1, -(-self.min_width // parts[0].shape[2]))
+        return draw_detection(*parts, texts, scale)
+
+    # without epoch in a test: runner.epoch would build the training
+    def _keep_strip(
+        self,
+        runner: Runner,
+        pictures: np.ndarray,
+        sample: ActionDataSample,
+        epoch: int = 0,
+    ) -> None:
+        left, right = np.split(pictures, 2, axis=2)
         rows = [np.concatenate(list(side), axis=1) for side in (left, right)]
-        draw.save_png(f'{path}.png', np.concatenate(rows))
+        name = file_name(sample)
+        file = f'epoch_{epoch}_{name}' if epoch else name
+        keep_picture(runner, file, np.concatenate(rows), f'detections/{name}', epoch)
+
+
+def file_name(sample: ActionDataSample) -> str:
+    """The id of a video without slashes."""
+    return sample.video_id.replace('/', '_')

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os.path as osp
-
 import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from mmengine.utils import mkdir_or_exist
 
-from . import draw
 from .browse import clip_sheet
+from .keep_picture import keep_picture
 
 
 @HOOKS.register_module()
@@ -24,7 +21,8 @@ class ViewPictureHook(Hook):
     the frames of each view, with the truth if it is known, then each map that the
     method's ``maps`` returns (masks of both views, attention). The network runs in
     evaluation mode without gradient, so training is not changed. Files:
-    ``<work_dir>/pictures/views_epoch_<n>_<labelled|unlabelled>.png``.
+    ``<work_dir>/pictures/views_epoch_<n>_<labelled|unlabelled>.png``; TensorBoard and
+    the like show ``views_<labelled|unlabelled>``.
 
     Args:
         interval: In epochs.
@@ -48,8 +46,6 @@ class ViewPictureHook(Hook):
         with torch.no_grad():
             maps = model.method_maps(data['inputs'], data['data_samples'])
         model.train()
-        folder = osp.join(runner.work_dir, 'pictures')
-        mkdir_or_exist(folder)
         classes = runner.train_dataloader.dataset.metainfo['classes']
         kinds = [
             'labelled' if 'gt_label' in s else 'unlabelled'
@@ -57,7 +53,6 @@ class ViewPictureHook(Hook):
         ]
         for kind in sorted(set(kinds)):
             row = kinds.index(kind)
-            path = osp.join(folder, f'views_epoch_{runner.epoch + 1}_{kind}.png')
             sheet = clip_sheet(
                 data_batch['inputs'][row],
                 data_batch['data_samples'][row],
@@ -65,4 +60,6 @@ class ViewPictureHook(Hook):
                 {name: values[row] for name, values in maps.items()},
                 self.min_width,
             )
-            draw.save_png(path, sheet)
+            epoch = runner.epoch + 1
+            file = f'views_epoch_{epoch}_{kind}'
+            keep_picture(runner, file, sheet, f'views_{kind}', epoch)

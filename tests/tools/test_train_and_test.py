@@ -118,7 +118,8 @@ def test_mistakes_are_one_line(tool, config, capsys, name, args, message):
     [
         (['--amp'], 'mixed precision .* needs an accelerator'),
         (['--cfg-options', 'optim_wrapper.type=AmpOptimWrapper'], 'mixed precision'),
-        (['--launcher', 'slurm'], "launcher 'slurm' needs an accelerator"),
+        (['--launcher', 'slurm'], "launcher 'slurm', but .* in no Slurm job"),
+        (['--launcher', 'mpi'], "launcher 'mpi' needs an accelerator"),
     ],
 )
 def test_what_a_cpu_cannot_do_is_one_line(tool, config, capsys, args, message):

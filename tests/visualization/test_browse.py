@@ -158,7 +158,11 @@ def test_hook_draws_the_first_clip_of_each_kind(tmp_path):
     model = Model()
     loader = SimpleNamespace(dataset=SimpleNamespace(metainfo=dict(classes=CLASSES)))
     runner = SimpleNamespace(
-        model=model, epoch=1, work_dir=str(tmp_path), train_dataloader=loader
+        model=model,
+        epoch=1,
+        work_dir=str(tmp_path),
+        train_dataloader=loader,
+        visualizer=SimpleNamespace(_vis_backends={}),
     )
     mask = torch.ones(8, SIDE, SIDE, dtype=torch.uint8)
     batch = dict(

@@ -31,6 +31,7 @@ def texts(panel):
 def no_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter('error')
+        warnings.simplefilter('ignore', ResourceWarning)  # litter of other tests
         yield
 
 

@@ -22,7 +22,7 @@ pack_clip = [
     dict(
         type='PackActionInputs',
         algorithm_keys=('gt_mask',),
-        meta_keys=('video_id', 'views'),
+        meta_keys=('video_id', 'frame_inds', 'views'),
     ),
 ]
 test_pipeline = [

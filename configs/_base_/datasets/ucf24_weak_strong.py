@@ -9,7 +9,8 @@ views = dict(type='PairedViews', weak=[], strong=[dict(type='StrongPhotometric')
 unlabeled_split = 'splits/{{$SSVAD_SPLIT:20_seed47}}/unlabeled.txt'
 sample, *load = _base_.labeled_clip
 *align, pack = _base_.pack_clip
-pack_clip = [*align, dict(pack, meta_keys=('video_id', 'views', 'photometric'))]
+meta_keys = ('video_id', 'frame_inds', 'views', 'photometric')
+pack_clip = [*align, dict(pack, meta_keys=meta_keys)]
 labeled_pipeline = [sample, timing, *load, shared_flip, views, *pack_clip]
 unlabeled_pipeline = [
     sample,

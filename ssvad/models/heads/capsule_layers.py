@@ -46,7 +46,10 @@ class PrimaryCapsules(nn.Module):
         """Map (B, C, H, W) to poses (B, I*P, h, w) and activations (B, I, h, w)."""
         fast = self.implementation == 'fast'
         pose = conv2d_in_chunks(x, self.pose) if fast else self.pose(x)
-        return pose, self.activation(x).sigmoid()
+        # Routing divides by activations: the gradient at one that float16 rounds to 0
+        # is infinite, and 0 * inf is what the sigmoid would pass on.
+        logits = self.activation(x).to(self.activation.weight.dtype)
+        return pose, logits.sigmoid()
 
 
 def patches(x: Tensor, kernel_size: int) -> Tensor:

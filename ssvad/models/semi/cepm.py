@@ -83,6 +83,8 @@ class CEPM(MeanTeacher):
             Until then the queues fill.
     """
 
+    supervised_terms = ('loss_enhanced_cls',)
+
     def __init__(
         self,
         loss_weight: float = 0.3,

@@ -18,12 +18,15 @@ class SemiMethod(nn.Module, ABC):
             method does that itself.
         needs_teacher: Whether it calls ``step.teacher``.
         taps: Layers of the detector whose outputs it reads by ``step.tapped``.
+        supervised_terms: Names of those of its terms that compare with ground truth;
+            the log adds them to the detector's.
     """
 
     views: tuple[str, ...] = ('base',)
     sup_view: str | None = 'base'
     needs_teacher = False
     taps: tuple[str, ...] = ()
+    supervised_terms: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, step: Step) -> dict[str, Tensor]:

@@ -74,6 +74,7 @@ class MixMatch(SemiMethod):
 
     views = ('weak', 'strong')
     sup_view = None
+    supervised_terms = ('loss_cls', 'loss_mask_bce', 'loss_mask_dice')
 
     def __init__(
         self,

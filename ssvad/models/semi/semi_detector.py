@@ -129,6 +129,7 @@ class SemiDetector(BaseModel):
         losses = {}
         if self.method.sup_view is not None:
             losses.update(step.supervised_losses(self.method.sup_view))
+        self.supervised_terms = {*losses, *self.method.supervised_terms}
         losses.update(self.method(step))
         return losses
 

@@ -59,6 +59,8 @@ class StableMeanTeacher(MeanTeacher):
         ValueError: If ``balance`` is none of those named.
     """
 
+    supervised_terms = ('loss_recovery_bce', 'loss_recovery_dice')
+
     def __init__(
         self,
         recovery: dict | None = dict(type='ErrorRecovery'),  # noqa: B006 (read only)

@@ -1,0 +1,1 @@
+from tests.tools.conftest import run, tool  # noqa: F401  (fixtures)
