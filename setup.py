@@ -1,13 +1,33 @@
 """Metadata and dependencies; everything else is in pyproject.toml."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'ssvad/__init__.py').read_text())
 README = HERE / 'README.md'
+
+
+class BuildWithMim(build_py):
+    """Puts configs and tools into the package, where mim looks for them."""
+
+    def run(self):
+        """Build; an editable installation has them beside the package."""
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib, 'ssvad/.mim')
+        ignore = shutil.ignore_patterns('__pycache__')
+        for name in ('configs', 'tools'):
+            shutil.copytree(
+                HERE / name, target / name, ignore=ignore, dirs_exist_ok=True
+            )
+        shutil.copy(HERE / 'model-index.yml', target)
+
 
 setup(
     name='ssvad',
@@ -23,6 +43,7 @@ setup(
         'Programming Language :: Python :: 3',
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
+    cmdclass={'build_py': BuildWithMim},
     packages=find_packages(include=['ssvad', 'ssvad.*']),
     package_data={'ssvad.visualization': ['report.html.j2', 'report.css']},
     python_requires='>=3.10',

@@ -81,6 +81,17 @@ def test_every_folder_with_code_is_packaged(metadata):
     assert set(metadata['packages']) == names
 
 
+def test_a_built_package_has_configs_and_tools_where_mim_looks(tmp_path):
+    command = [sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', tmp_path]
+    subprocess.run(command, cwd=ROOT, check=True)
+    built = tmp_path / 'ssvad'
+    for name in ('configs/_base_/runtime.py', 'tools/train.py', 'model-index.yml'):
+        assert (built / '.mim' / name).is_file()
+    assert not list(built.rglob('__pycache__'))
+    templates = {p.name for p in (ROOT / 'ssvad/visualization').glob('report.*')}
+    assert templates and templates <= {p.name for p in built.rglob('report.*')}
+
+
 def test_setup_and_compat_name_the_same_ranges(requirements):
     for _, name, lowest, too_new in compat.REQUIRED:
         assert (

@@ -182,9 +182,7 @@ def test_what_is_refused(training, tmp_path, publish):
         cfg.dump(tmp_path / 'other.py')
         publish('--config', tmp_path / 'other.py')
     _, weights = world(tmp_path / 'plain', {'a': moving(9)})
-    with pytest.raises(
-        SystemExit, match='--net teacher: the config has no Semi'
-    ):
+    with pytest.raises(SystemExit, match='--net teacher: the config has no Semi'):
         tool.main([str(weights), str(tmp_path / 'zoo/a.pth'), '--net', 'teacher'])
     model, _ = build_detector(Config.fromfile(training[0] / 'mine.py'))
     with pytest.raises(ValueError, match='the teacher was never updated'):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,11 @@ class _MakeTensor:
     __slots__ = ()
 
     def __call__(self, storage, offset, size, stride, *_) -> torch.Tensor:
-        return torch._utils._rebuild_tensor(storage, offset, size, stride)
+        flat = torch.empty(0, dtype=storage.dtype).set_(storage)
+        # torch's own way makes a small storage as large as a pickle says
+        if math.prod(size) > len(flat):
+            raise ValueError(f'a tensor {tuple(size)} of {len(flat)} numbers')
+        return flat.as_strided(size, stride, offset)
 
 
 TENSORS = {
