@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 import pytest
 import torch
+
 from detections.dumped_results import read_dump
 
 
