@@ -58,6 +58,9 @@ BLOCKS = {
     ],
     'docs/index.md': [CI],
     'docs/inference.md': [TOOLS + 'test_infer.py::test_commands_of_the_page_run'] * 3,
+    'docs/methods.md': [
+        'not run: hours; its parts run in tests/tools/test_benchmark_methods.py'
+    ],
     'docs/migration.md': [
         RELEASED,
         UCF,
@@ -75,6 +78,7 @@ BLOCKS = {
         CI,  # make test; the long form is not run
         DETERMINISM + 'test_a_loss_that_is_not_finite_is_named_and_computed_again',
         DETERMINISM + 'test_commands_to_resume_within_an_epoch',
+        CI,  # make test; the long form is not run
     ],
     'docs/report.md': [TOOLS + 'test_docs_report.py::test_commands_run'] * 3,
     'docs/tools.md': [TOOLS + 'test_docs_tools.py::test_commands_run'] * 6,

@@ -20,7 +20,7 @@ from tests.toy_run import CONFIG, ToyModel, ToyNumbers
 # follow iterations, the training loss and the score.
 EXTRA = """
 custom_imports['imports'] += ['tests.faults.parts']
-model = dict(type='NoisyModel')
+model = dict(type='ShakyModel')
 train_dataloader.update(
     num_workers={workers}, dataset=dict(type='ShakyNumbers'),
     sampler=dict(type='DefaultSampler', shuffle=True),
@@ -75,7 +75,7 @@ class ShakyNumbers(ToyNumbers):
 
 
 @MODELS.register_module()
-class NoisyModel(ToyModel):
+class ShakyModel(ToyModel):
     def forward(self, inputs, mode='tensor'):
         if mode == 'loss':
             inputs = [torch.nn.functional.dropout(x, 0.2) for x in inputs]

@@ -18,6 +18,7 @@ from ssvad.annotations import load_annotations, save_annotations
 from ssvad.evaluation.frame_ap import FrameBoxes
 from tests.apis.inference import CLASSES, moving, world
 from tests.evaluation import golden
+from tests.toy_run import forget_runs
 
 K = 3
 
@@ -119,6 +120,7 @@ def trained(tmp_path_factory):
 
 def run(capsys, tmp_path, *arguments):
     """Numbers of the JSON file, and what was printed."""
+    forget_runs()
     out = tmp_path / 'out.json'
     tool.main([*map(str, arguments), '--out', str(out)])
     return json.loads(out.read_text()), capsys.readouterr().out
