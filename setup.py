@@ -54,7 +54,7 @@ setup(
         'importlib_metadata',
         # tools/report.py
         'jinja2',
-        'matplotlib>=3.7',
+        'matplotlib>=3.8',
         'mmaction2>=1.2,<2',
         'mmengine>=0.10.3,<1',
         'numpy',

@@ -46,7 +46,8 @@ def adjust_hue(clip: np.ndarray, shift: float) -> np.ndarray:
     """
     _check(clip)
     hsv = cv2.cvtColor(_tall(clip).astype(np.float32), cv2.COLOR_RGB2HSV)
-    hsv[..., 0] += 360 * shift  # OpenCV goes round the circle itself
+    # OpenCV goes round the circle itself, but from 0 upwards only
+    hsv[..., 0] += 360 * (shift % 1)
     return cv2.convertScaleAbs(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)).reshape(clip.shape)
 
 

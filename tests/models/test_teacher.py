@@ -34,7 +34,7 @@ def move(net, seed):
 @given(step=st.integers(1, 1000), decay=st.floats(0, 0.9999))
 def test_early_teachers_are_plain_means(step, decay):
     keep = average_decay(step, decay)
-    assert keep == (step / (step + 1) if step / (step + 1) < decay else decay)
+    assert keep == pytest.approx(min(step / (step + 1), decay), rel=1e-12)
 
 
 def test_first_update_copies_and_later_ones_average_all_students():
