@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Mapping, Sequence
 
+import torch
 from mmaction.registry import HOOKS
 from mmaction.structures import ActionDataSample
 from mmengine.device import is_cuda_available, is_musa_available
@@ -30,7 +31,11 @@ def split_loss(
             contain "loss", and values that are only logged.
         supervised: Names of terms.
     """
-    terms = {k: float(v) for k, v in outputs.items() if 'loss' in k and k != 'loss'}
+    terms = {
+        name: torch.as_tensor(value).detach().item()
+        for name, value in outputs.items()
+        if 'loss' in name and name != 'loss'
+    }
     known = sum(value for name, value in terms.items() if name in supervised)
     return known, sum(terms.values()) - known
 
