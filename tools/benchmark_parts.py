@@ -85,7 +85,9 @@ def total_loss(model, batch, options=None) -> torch.Tensor:
         return sum(model(inputs, samples, mode='loss').values())
     step = model._step(inputs, samples)
     losses = sum(step.supervised_losses('base').values())
-    first, second = (step.student(view).mask[:, None] for view in ('base', 'flip'))
+    masks = (step.student(view).mask[:, None] for view in ('base', 'flip'))
+    # NumPy has no bfloat16
+    first, second = (m.to(torch.promote_types(m.dtype, torch.float32)) for m in masks)
     return losses + 0.1 * released.consistency(
         first, second, released.Options(**options), ramp=1.0
     )

@@ -78,6 +78,11 @@ def summary(prediction: Mapping) -> str:
             f'  #{tube["id"]} {tube["class"]} {tube["score"]:.3f}, '
             f'frames {tube["start"]} to {last}'
         )
+    if not tubes:
+        lines.append(
+            '  Trained for long enough? --mask-thr takes pixels that are less sure, '
+            '--score-thr tubes; --short-side shows the network whole frames'
+        )
     return '\n'.join(lines)
 
 

@@ -39,6 +39,9 @@ def merge_args(parser: Parser, args: argparse.Namespace, cfg) -> None:
     """Write the testing arguments into the config."""
     check_checkpoint(parser, args.checkpoint)
     cfg.load_from = args.checkpoint
+    # each process infers with a whole model, also one that was trained in parts
+    for key in ('runner_type', 'strategy'):
+        cfg.pop(key, None)
 
     if args.dump is not None:
         if not args.dump.endswith(('.pkl', '.pickle')):

@@ -16,7 +16,8 @@ from mmengine.runner import Runner
 
 from .run_summary import Run, Validation, run_summary
 
-HISTORY = 'validations'
+# not `val...`: what begins so mmengine prints with each validation
+HISTORY = 'run_summary'
 
 
 def shown_path(path: str) -> str:

@@ -60,6 +60,9 @@ class TrainingStatsHook(Hook):
       labelled clips with their truth, and the rest, see
       ``SemiMethod.supervised_terms``. They do not begin with ``loss``, whose terms
       they would count twice;
+    * ``labeled_<term>`` and ``unlabeled_<term>``, what clips of each kind add to a
+      term that compares predictions, where the method tells
+      (``SemiDetector.labeled_shares``);
     * ``labeled_clips`` and ``unlabeled_clips`` of an iteration, all processes together
       (each is taken to have as many as the first, as ``MixedSampler`` sees to);
     * ``labeled_per_s`` and ``unlabeled_per_s``, by the mean ``time`` of an iteration
@@ -76,10 +79,15 @@ class TrainingStatsHook(Hook):
     ) -> None:
         """Put the numbers of an iteration into the message hub."""
         hub = runner.message_hub
-        supervised = getattr(bare_model(runner), 'supervised_terms', None)
+        model = bare_model(runner)
+        supervised = getattr(model, 'supervised_terms', None)
         if supervised is not None:
             for name, value in zip(('sup', 'unsup'), split_loss(outputs, supervised)):
                 hub.update_scalar(f'train/{name}_loss', value)
+        for term, share in getattr(model, 'labeled_shares', {}).items():
+            rest = outputs[term].detach() - share
+            hub.update_scalar(f'train/labeled_{term}', float(share))
+            hub.update_scalar(f'train/unlabeled_{term}', float(rest))
         window = runner.log_processor.window_size
         seconds = hub.get_scalar('train/time').mean(window)
         counts = count_clips(data_batch['data_samples'])

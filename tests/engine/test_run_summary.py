@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
+from mmengine.runner import LogProcessor
 
 from ssvad.engine import RunSummaryHook
 from ssvad.engine.run_summary import (
@@ -144,6 +145,8 @@ def test_resumed_run_knows_what_was_before(tmp_path):
     validate(hook, runner, 7, 99.0)  # no training yet
     hook.before_train(runner)
     validate(hook, runner, 1, 30.0)
+    for mode in ('train', 'val', 'test'):  # else it is in each line of the log
+        assert not LogProcessor()._collect_non_scalars(runner, mode)
     saved = copy.deepcopy(hub.state_dict())
 
     hub = MessageHub('second')

@@ -41,6 +41,8 @@ def test_methods_tell_which_of_their_terms_see_the_truth(name):
     assert known == SUPERVISED | set(METHODS[name].own_terms)
     rest = {key for key in losses if 'loss' in key} - known
     assert rest == set(METHODS[name].terms)
+    shared = {term for term in rest if term.startswith('loss_cons_')}
+    assert set(model.labeled_shares) == (set() if name == 'cepm' else shared)
 
 
 @given(st.lists(st.booleans(), max_size=9))
@@ -109,3 +111,15 @@ def test_losses_of_a_method_are_apart():
     outputs = dict(loss=5.0, loss_cls=3.0, loss_cons_mask=2.0, taken=7.0)
     found = run([(1, 1)], [1.0], model=model, outputs=outputs)
     assert (found['train/sup_loss'], found['train/unsup_loss']) == (3, 2)
+
+
+@pytest.mark.filterwarnings('error')  # of a gradient that is dropped
+def test_terms_are_apart_by_clips():
+    model = SimpleNamespace(labeled_shares={'loss_cons_mask': torch.tensor(0.5)})
+    outputs = dict(
+        loss=5.0, loss_cls=3.0, loss_cons_mask=torch.tensor(2.0, requires_grad=True)
+    )
+    found = run([(1, 1)], [1.0], model=model, outputs=outputs)
+    assert found['train/labeled_loss_cons_mask'] == 0.5
+    assert found['train/unlabeled_loss_cons_mask'] == 1.5
+    assert len([key for key in found if 'loss' in key]) == 2

@@ -46,6 +46,15 @@ def write_numbers_config(folder, epochs=3, workers=1, keep=2, faults=(), extra='
     return str(path)
 
 
+def mid_epoch(interval):
+    """For ``extra``: saves every so many iterations, and goes on from there."""
+    return f"""
+train_cfg = dict(type='MidEpochTrainLoop', max_epochs=3, val_interval=1)
+default_hooks['checkpoint'].update(
+    type='MidEpochCheckpointHook', interval={interval})
+"""
+
+
 TEACHER = """
 _base_ = ['{root}/configs/toy_semi_stable_mean_teacher.py']
 model = dict(detector=dict(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.parts import write_numbers_config
+from tests.faults.parts import mid_epoch, write_numbers_config
 from tests.faults.runs import (
     LEDGER,
     Training,
@@ -15,14 +15,11 @@ from tests.faults.runs import (
     newest,
     printed,
     train_ranks,
+    without_removals,
 )
 
 pytestmark = pytest.mark.slow
 
-MID_EPOCH = """
-train_cfg = dict(type='MidEpochTrainLoop', max_epochs=3, val_interval=1)
-default_hooks['checkpoint'].update(type='MidEpochCheckpointHook', interval=100)
-"""
 # 8 iterations an epoch: the 13th is in the second
 STATUS = dict(SIGTERM=143, SIGUSR1=138, all=143)
 
@@ -37,11 +34,6 @@ def faulty(tmp_path):
         return write_numbers_config('faulty', faults=[fault], **settings)
 
     return write
-
-
-def without_removals(end):
-    """Where a run has other files to remove on its way, their names differ."""
-    return {name: value for name, value in end.items() if 'outdated' not in name}
 
 
 @pytest.mark.parametrize('action', STATUS)
@@ -66,9 +58,10 @@ def test_a_signal_in_the_validation(whole, faulty):
 
 
 def test_a_signal_saves_where_that_is_possible_within_an_epoch(faulty):
-    calm = write_numbers_config('.', keep=1, extra=MID_EPOCH)
+    within = mid_epoch(interval=100)
+    calm = write_numbers_config('.', keep=1, extra=within)
     finish(calm, 'whole')
-    config = faulty('SIGTERM before_train_iter 12', extra=MID_EPOCH)
+    config = faulty('SIGTERM before_train_iter 12', extra=within)
     assert Training(config, 'w').wait() == 143, printed()
     assert newest('w') == ((13, 1), 'iter_13.pth')
     finish(calm, 'w')

@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import KILLS
-from tests.faults.parts import write_numbers_config, write_teacher_config
-from tests.faults.runs import LEDGER, Training, end_of, finish, newest, printed
+from tests.faults.parts import mid_epoch, write_numbers_config, write_teacher_config
+from tests.faults.runs import (
+    LEDGER,
+    Training,
+    end_of,
+    finish,
+    newest,
+    printed,
+    without_removals,
+)
 from tests.helpers import ROOT
 
 pytestmark = pytest.mark.slow
@@ -74,6 +82,18 @@ def test_killed_at_random_moments(whole, tmp_path):
         kills = kill_and_resume(config, f'w{run}', min(left, 5), duration, rng)
         LEDGER.add('numbers, random moments', kills, expected, end_of(f'w{run}'))
         left, run = left - kills, run + 1
+
+
+def test_killed_at_random_moments_and_resumed_within_an_epoch(tmp_path):
+    rng = random.Random(time.time_ns() if KILLS else 1)
+    config = write_numbers_config(tmp_path, keep=2, extra=mid_epoch(interval=2))
+    begin = time.monotonic()
+    finish(config, 'whole')
+    duration = time.monotonic() - begin
+    for run in range(3 if KILLS else 1):
+        kills = kill_and_resume(config, f'w{run}', 5, duration, rng)
+        ends = (without_removals(end_of(name)) for name in ('whole', f'w{run}'))
+        LEDGER.add('numbers, random moments, resumed within an epoch', kills, *ends)
 
 
 @pytest.fixture

@@ -42,13 +42,21 @@ class FakeStep(Step):
         progress: Position in training.
         views: Names.
         detector: Takes part where a method asks for another forward.
+        size: Of the masks.
     """
 
-    def __init__(self, labels, progress, views=('weak', 'strong'), detector=None):
-        inputs = torch.rand(len(labels), len(views), 3, 2, 4, 4, dtype=torch.float64)
-        super().__init__(detector, inputs, samples_of(labels, views))
+    def __init__(
+        self,
+        labels,
+        progress,
+        views=('weak', 'strong'),
+        detector=None,
+        size=(2, 4, 4),
+    ):
+        inputs = torch.rand(len(labels), len(views), 3, *size, dtype=torch.float64)
+        super().__init__(detector, inputs, samples_of(labels, views, size))
         self.progress = progress
         for seed, view in enumerate(views):
-            own = output(len(labels), seed)
+            own = output(len(labels), seed, size=size)
             self._outputs[view] = DetOutput(*(x.requires_grad_() for x in own))
-            self._teacher_outputs[view] = output(len(labels), seed + 10)
+            self._teacher_outputs[view] = output(len(labels), seed + 10, size=size)

@@ -24,6 +24,16 @@ SMALL_HEAD = {
 # what makes the config of the same name small: backbone, channels of its maps
 SMALL = {
     'slowonly': (dict(depth=18, base_channels=4), (4, 4, 16)),
+    'slowfast': (
+        {
+            'channel_ratio': 4,
+            'slow_pathway.depth': 18,
+            'slow_pathway.base_channels': 16,
+            'fast_pathway.depth': 18,
+            'fast_pathway.base_channels': 4,
+        },
+        (20, 20, 80),
+    ),
     'x3d': (dict(gamma_w=0.34, gamma_d=0.5), (8, 8, 144)),
     'swin': (
         dict(
@@ -34,34 +44,7 @@ SMALL = {
         (6, 12, 24),
     ),
 }
-SLOWFAST = dict(
-    type='ResNet3dSlowFast',
-    pretrained=None,
-    resample_rate=4,
-    speed_ratio=4,
-    channel_ratio=4,
-    slow_pathway=dict(
-        type='resnet3d',
-        depth=18,
-        pretrained=None,
-        lateral=True,
-        conv1_kernel=(1, 7, 7),
-        base_channels=16,
-        conv1_stride_t=1,
-        pool1_stride_t=1,
-        inflate=(0, 0, 1, 1),
-    ),
-    fast_pathway=dict(
-        type='resnet3d',
-        depth=18,
-        pretrained=None,
-        lateral=False,
-        base_channels=4,
-        conv1_kernel=(5, 7, 7),
-        conv1_stride_t=1,
-        pool1_stride_t=1,
-    ),
-)
+PATHS = ('slow', 'fast')
 
 
 def small_config(name):
@@ -123,10 +106,11 @@ def test_weights_of_a_recogniser_fit_by_their_names(name, tmp_path):
     cfg = small_config(name).detector.backbone
     whole = copy.deepcopy(cfg.backbone)
     # the recogniser's is deeper
-    if name == 'slowonly':
+    ends = dict(slowonly=[whole], slowfast=[whole.get(f'{p}_pathway') for p in PATHS])
+    for part in ends.get(name, ()):
         for key in ('spatial_strides', 'temporal_strides', 'dilations', 'inflate'):
-            whole.pop(key)
-        whole.num_stages, whole.out_indices = 4, (3,)
+            part[key] = (*part[key], 1)
+        part.num_stages, part.out_indices = 4, (3,)
     if name == 'swin':
         whole.arch = dict(embed_dims=6, depths=[1, 2, 1, 1], num_heads=[1, 2, 3, 6])
         whole.out_indices = (3,)
@@ -147,15 +131,21 @@ def test_weights_of_a_recogniser_fit_by_their_names(name, tmp_path):
     assert all(torch.equal(found[key], theirs[key]) for key in shared)
 
 
-def test_a_part_of_slowfast_can_be_tapped():
-    taps = ('slow_path.conv1', 'slow_path.layer1', 'slow_path.layer3')
-    cfg = dict(type='AdaptedBackbone', backbone=SLOWFAST, channels=(4, 8, 12))
-    backbone = MODELS.build(dict(cfg, taps=taps, in_channels=(16, 16, 64)))
-    maps = backbone(torch.rand(1, 3, 16, 32, 32))
-    assert [m.shape[2:] for m in maps] == [(8, 16, 16), (4, 8, 8), (2, 4, 4)]
-    maps[2].sum().backward()
-    for path in ('slow_path', 'fast_path'):
-        assert backbone.backbone.get_submodule(path).conv1.conv.weight.grad.any()
+def test_maps_of_one_tap_come_together():
+    backbone = built('slowfast').detector.backbone.eval()
+    clips = torch.rand(1, 3, 8, 32, 32)
+    slow, fast = (f'{path}_path.conv1' for path in PATHS)
+    assert backbone.taps[0] == (slow, fast)
+    seen = {}
+    for name in (slow, fast):
+        layer = backbone.backbone.get_submodule(name)
+        layer.register_forward_hook(lambda _, x, y, name=name: seen.update({name: y}))
+    with torch.no_grad():
+        first, _, _ = backbone(clips)
+        assert seen[slow].shape[2:] == (2, 16, 16) and seen[fast].shape[2] == 8
+        together = [grow(seen[slow], (4, 16, 16)), shrink(seen[fast], (4, 16, 16))]
+        wanted = backbone.laterals[0](torch.cat(together, 1))
+    torch.testing.assert_close(first, wanted)
 
 
 class Pyramid(nn.Module):

@@ -9,6 +9,7 @@ from ssvad.models import DetOutput, FFTMeanTeacher
 from ssvad.models.semi.fft_mean_teacher import edge_attention
 from ssvad.ramps import Progress
 from tests import golden_smt as golden
+from tests.models.fakes import FakeStep
 
 
 def edge_volume():
@@ -38,24 +39,13 @@ def test_edge_attention_as_released():
     ours = (weights * squared).mean().item()
     assert ours == pytest.approx(float(values['weighted_mse']), rel=1e-3)
     method = FFTMeanTeacher(loss_weight=1.0)
-    step = Masks(student, 0.9 * student + 0.1)
+    teacher = 0.9 * student + 0.1
+    step = FakeStep([0], Progress(0, 1))  # the last epoch
+    step._outputs['strong'] = DetOutput(student, None, None)
+    step._teacher_outputs['weak'] = DetOutput(teacher, None, None)
     both = method(step)['loss_cons_mask'].item()
-    other = edge_attention((0.9 * student + 0.1).sigmoid())
-    pooled = F.avg_pool3d(student - step.masks['weak'], 3, 1, 1).square()
+    other = edge_attention(teacher.sigmoid())
+    pooled = F.avg_pool3d(student - teacher, 3, 1, 1).square()
     assert both - (other * pooled).mean().item() == pytest.approx(
         float(values['weighted_mse_pooled']), rel=1e-3
     )
-
-
-class Masks:
-    """A step in the last epoch with given masks of student and teacher."""
-
-    progress = Progress(0, 1)
-
-    def __init__(self, student, teacher):
-        self.masks = dict(strong=student, weak=teacher)
-
-    def student(self, view):
-        return DetOutput(self.masks[view], None, None)
-
-    teacher = student

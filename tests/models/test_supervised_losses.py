@@ -90,6 +90,30 @@ def test_dice_loss_equals_loops(seed):
     assert ours.item() == pytest.approx(dice_loops(logits, target), abs=1e-12)
 
 
+@given(seed=st.integers(0, 2**16), clips=st.integers(1, 4))
+def test_dice_over_clips_is_the_mean_of_theirs(seed, clips):
+    rng = np.random.RandomState(seed)
+    logits = rng.randn(clips, 3, 4)
+    target = (rng.rand(clips, 3, 4) > 0.5).astype(float)
+    ours = dice_loss(torch.from_numpy(logits), torch.from_numpy(target), over='clip')
+    each = [dice_loops(*clip) for clip in zip(logits, target)]
+    assert ours.item() == pytest.approx(np.mean(each), abs=1e-12)
+
+
+@pytest.mark.parametrize('over', ['batch', 'clip'])
+def test_mask_losses_of_no_clip_are_zero_and_connected(over):
+    logits = torch.randn(2, 2, 3, 3, requires_grad=True)
+    losses = MaskLoss(dice_over=over)(logits[:0], torch.zeros(0, 2, 3, 3))
+    assert [loss.item() for loss in losses.values()] == [0, 0]
+    sum(losses.values()).backward()
+    assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+def test_a_dice_over_something_else_is_refused():
+    with pytest.raises(ValueError, match="'batch' or 'clip', got 'video'"):
+        MaskLoss(dice_over='video')
+
+
 def test_dice_loss_of_nothing_predicted_as_nothing_is_zero():
     logits, target = torch.full((1, 2, 3, 3), -40.0), torch.zeros(1, 2, 3, 3)
     assert dice_loss(logits, target).item() == pytest.approx(0, abs=1e-6)

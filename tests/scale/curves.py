@@ -135,7 +135,8 @@ def run_config(
     clips=4,
     accumulate=1,
     in_turn=0,
-    dice=True,
+    labeled_first=False,
+    dice='batch',
     statistics='kept',
     epochs=EPOCHS,
     sharded=False,
@@ -150,7 +151,8 @@ def run_config(
         clips: Unlabelled clips; there are three labelled ones.
         accumulate: Batches of a step.
         in_turn: Take the batches of so many ranks, one after the other.
-        dice: Whether the mask loss has its Dice term.
+        labeled_first: Take the clips in their order, not as many of each kind.
+        dice: Over the ``'batch'`` or each ``'clip'``.
         statistics: Of batch norm, ``'kept'`` or of each ``'batch'``.
         epochs: Of two steps each.
         sharded: Divide the model among the ranks, and save it after each epoch.
@@ -158,15 +160,15 @@ def run_config(
     """
     case = METHODS[method]
     detector, config = copy.deepcopy((TINY_DETECTOR, case.config))
-    if not dice:
-        plain = dict(type='MaskLoss', dice_weight=0.0)
-        detector['loss_mask'] = plain
-        if config['type'] == 'StableMeanTeacher':
-            config['loss_mask'] = plain
+    detector['loss_mask'] = dict(type='MaskLoss', dice_over=dice)
+    if config['type'] == 'StableMeanTeacher':
+        config['loss_mask'] = dict(type='MaskLoss', dice_over=dice)
     source = dict(type='NumberedClips', views=case.views)
     sampler = dict(type='MixedSampler', seed=3)
     if in_turn:
         sampler.update(type='RanksInTurn', ranks=in_turn, batch_size=batch)
+    if labeled_first:
+        sampler = dict(type='DefaultSampler', shuffle=False)
     hooks = [
         dict(type='TeacherUpdateHook'),
         dict(type='CountStepsHook'),

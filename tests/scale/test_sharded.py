@@ -1,6 +1,7 @@
 """Training divided among processes (FSDP) is the training of DDP."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -70,6 +71,15 @@ def test_validation_is_that_of_one_process_and_waits_for_nobody(run, tool, tmp_p
     ]
     assert names[0] == names[1]
     assert sum('best' in name for name in names[0]) == 1
+
+    # the configs that the run has left, with one process
+    config = tmp_path / 'sharded' / Path(config).name
+    tool('test.py', config, tmp_path / 'sharded/epoch_2.pth', '--work-dir', 'tested')
+    (log,) = (tmp_path / 'tested').glob('*/*.json')
+    tested = json.loads(log.read_text())['toy/mean']
+    assert tested == pytest.approx(scores[0][-1], abs=1e-5)
+    with pytest.raises(ValueError, match='use tools/dist_train.sh CONFIG GPUS'):
+        tool('train.py', config, '--work-dir', 'alone')
 
 
 def read_scores(folder):

@@ -34,6 +34,21 @@ def test_fewer_clips_than_ranks_and_last_batches_that_are_smaller(tmp_path):
                 assert torch.equal(one['weights'][key], value), key
 
 
+@pytest.mark.parametrize('method', ['stable mean teacher', 'pseudo-label', 'mixmatch'])
+def test_a_rank_without_labels_takes_part_in_the_dice_of_all(tmp_path, method):
+    # clips 0 and 1 are labelled on both ranks, 2 on the first only, then none
+    runs = [dict(run='one', method=method, batch=1, clips=5, labeled_first=True)]
+    run_on_ranks(runs, 2, tmp_path)
+    first, second = (torch.load(tmp_path / f'one_{rank}.pt') for rank in range(2))
+    for key, value in first['weights'].items():
+        assert torch.equal(second['weights'][key], value), key
+    dice = [
+        [step['loss_mask_dice'] for step in one['curve']] for one in (first, second)
+    ]
+    assert dice[0] == dice[1]
+    assert [value > 0 for value in dice[0]] == 2 * [True, True, False, False]
+
+
 def test_fewer_videos_than_ranks_score_as_in_one_process(run, tool, tmp_path):
     config = write_config(tmp_path, FEW)
     run(ROOT / 'tools/dist_train.sh', config, 4, '--work-dir', 'four')

@@ -1,13 +1,18 @@
 """The benchmark runs; what it measures is not asserted."""
 
+import contextlib
 import importlib
+import io
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 from tests import oracle_step
+from tests.docs_pages import blocks, commands, words
 from tests.helpers import TINY_DETECTOR
 
 
@@ -121,3 +126,46 @@ def test_the_whole_network_is_in_one_implementation(implementation, monkeypatch)
     detector = parts.build(implementation).detector
     assert detector.head.implementation == implementation
     assert detector.backbone.implementation == implementation
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page(benchmark, capsys, monkeypatch):
+    """All in this process, with a network of a sixteenth of the width.
+
+    At most two clips of 8 x 24 x 24 to 8 x 40 x 40, three videos of 20 frames, and
+    of the line for a GPU two parts, on a CPU.
+    """
+    parts = importlib.import_module('benchmark_parts')
+
+    def narrow(path):
+        cfg = Config.fromfile(path)
+        sizes = dict(num_capsules=4, kernel_size=3, decoder_channels=4)
+        cfg.model.detector.head.update(in_channels=(4, 12, 52), **sizes)
+        cfg.model.detector.backbone.width = 0.0625
+        return cfg
+
+    def start(command, **_):
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            benchmark.main(command[2:])
+        return SimpleNamespace(stdout=printed.getvalue())
+
+    def few(clips, frames, size, make=parts.make_batch):
+        return make(min(clips, 2), min(frames, 8), size // 3)
+
+    make = parts.benchmark_data.make_videos
+    monkeypatch.setattr(parts, 'make_batch', few)
+    monkeypatch.setattr(parts, 'Config', SimpleNamespace(fromfile=narrow))
+    monkeypatch.setattr(parts, 'subprocess', SimpleNamespace(run=start))
+    monkeypatch.setattr(
+        parts.benchmark_data, 'make_videos', lambda f, _, rng: make(f, [20] * 3, rng)
+    )
+    small = '--size 72 --repeats 1 --threads 1 --test-frames 2000 --device cpu'
+    rows = []
+    for command in commands(blocks('docs/performance.md')[0]):
+        start_of, script, *given = words(command)
+        assert (start_of, script) == ('python', 'tools/benchmark.py')
+        cpu = ['--parts', 'step', 'inference'] if 'cuda' in given else []
+        benchmark.main([*given, *small.split(), *cpu])
+        rows.append(capsys.readouterr().out.count('\n| ') - 1)
+    whole = rows[0]
+    assert rows == [whole, whole, 2, 4, 6, rows[-1]] and whole > 20

@@ -10,6 +10,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from tests.docs_pages import blocks, commands, words
 from tests.helpers import ROOT
 
 bench = importlib.import_module('benchmark_methods')
@@ -217,6 +218,10 @@ def test_a_run_that_fails_stops_no_other(machine, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_two_methods_really_run(tmp_path, monkeypatch):
+    """The command of the page, with fewer methods, seeds, epochs, steps and videos."""
+    (command,) = commands(blocks('docs/methods.md')[0])
+    start, script, *given = words(command)
+    assert (start, script) == ('python', 'tools/benchmark_methods.py')
     make = importlib.import_module('make_toy_dataset')
     data = tmp_path / 'data'
     sizes = ['--num-train', '16', '--num-test', '4', '--labeled-fraction', '0.25']
@@ -226,7 +231,7 @@ def test_two_methods_really_run(tmp_path, monkeypatch):
     out = tmp_path / 'out'
     args = ['--methods', 'l2', 'mt', '--seeds', '1', '--fractions', '0.25']
     args += ['--epochs', '1', '--data-root', str(data), '--out-dir', str(out)]
-    bench.main(args)
+    bench.main([*given, *args])
     found = results.read_results(out, [*plan.METHODS])
     assert [result.method for result in found] == ['l2', 'mt', 'mt/teacher']
     for result in found:

@@ -1,6 +1,8 @@
 """docs/quick_start.md: its commands run, on a toy world that is smaller."""
 
 import json
+import subprocess
+import sys
 
 import cv2
 import pytest
@@ -27,6 +29,10 @@ def test_every_command_of_the_page_runs(tool, tmp_path, capsys):
     (tmp_path / 'configs').symlink_to(ROOT / 'configs')
     first, activate, *others = COMMANDS
     assert (first, activate) == ('make demo', 'source .venv/bin/activate')
+    # the environment that it makes, without the packages
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', '.venv'], check=True)
+    found = subprocess.check_output(['bash', '-euc', f'{activate}\ncommand -v python'])
+    assert found.decode().strip() == str(tmp_path / '.venv/bin/python')
     # what `make demo` does, for two epochs
     tool('make_toy_dataset.py', '--out-dir', 'data/toy', *DATA)
     options = ['train_cfg.max_epochs=2', *SHORT['train.py'][1:]]

@@ -36,14 +36,12 @@ def workplace(tmp_path, tool):
     return tmp_path
 
 
-def is_cheap(words):
-    return 'ucf24' not in ' '.join(words)
-
-
 @pytest.mark.slow
 def test_commands_run(workplace, tool, capsys):
     assert len(COMMANDS) == 14
-    for command in filter(lambda c: is_cheap([c]), COMMANDS):
+    for command in COMMANDS:
+        if 'get_flops.py' in command:
+            continue  # runs in test_get_flops.py
         if '>' in command:
             env = dict(os.environ, PYTHONPATH=str(ROOT))
             command = command.replace('python', sys.executable, 1)

@@ -3,6 +3,9 @@
 import json
 import re
 import shlex
+import sqlite3
+import struct
+from collections import defaultdict
 from pathlib import Path
 
 import cv2
@@ -131,6 +134,73 @@ def test_numbers_and_pictures_reach_tensorboard(user, tmp_path):
     assert wanted <= set(scalars)
     assert set(images) == {'detections/test_0000', 'detections/test_0001'}
     assert board.Images(images[0])[0].step == 1
+
+
+def wandb_records(path):
+    """What is in a .wandb file: a log of LevelDB, in blocks, after seven bytes."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    data, at, record, block = path.read_bytes(), 7, b'', 2**15
+    while at < len(data):
+        if block - at % block < 7:  # too short for the head of a part
+            at += block - at % block
+            continue
+        _, size, kind = struct.unpack_from('<IHB', data, at)
+        record += data[at + 7 : at + 7 + size]
+        at += 7 + size
+        if kind in (1, 4):  # whole, or its last part
+            yield Record.FromString(record)
+            record = b''
+
+
+def logged_rows(folder):
+    """Two steps and a validation, as the local file has them."""
+    (path,) = folder.glob('*/vis_data/scalars.json')
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == 3 and 'stad/frame_mAP@0.50' in rows[2]
+    return rows
+
+
+@pytest.mark.slow
+def test_numbers_and_pictures_reach_wandb(user, tmp_path, monkeypatch):
+    wandb = pytest.importorskip('wandb', reason='needs wandb')
+    monkeypatch.setenv('WANDB_MODE', 'offline')
+    user([word.replace('Tensorboard', 'Wandb') for word in BOARD])
+    wandb.finish()
+    work = tmp_path / 'work_dirs/toy_semi_var'
+    (folder,) = work.glob('*/vis_data/wandb/offline-run-*')
+    (path,) = folder.glob('*.wandb')
+    found = [
+        {'/'.join(item.nested_key): json.loads(item.value_json) for item in items}
+        for items in (record.history.item for record in wandb_records(path))
+        if items
+    ]
+    rows = logged_rows(work)
+    written = [row for row in found if 'time' in row]
+    assert len(written) == 3
+    for row, theirs in zip(rows, written):
+        row.pop('step')
+        assert {key: theirs[key] for key in row} == pytest.approx(row)
+    pictures = {path.name[:9] for path in folder.rglob('media/**/*.png')}
+    assert pictures == {'test_0000', 'test_0001'}
+
+
+@pytest.mark.slow
+def test_numbers_and_pictures_reach_mlflow(user, tmp_path):
+    mlflow = pytest.importorskip('mlflow', reason='needs mlflow')
+    user(['tools/train.py', 'with_mlflow.py'])
+    mlflow.end_run()
+    with sqlite3.connect(tmp_path / 'mlflow.db') as base:
+        metrics = base.execute('select key, step, value from metrics').fetchall()
+    found = defaultdict(list)  # `time` of a training step and of a validation
+    for key, step, value in metrics:
+        found[key, step].append(value)
+    for row in logged_rows(tmp_path / 'work_dirs/with_mlflow'):
+        step = row.pop('step')
+        for key, value in row.items():
+            assert pytest.approx(value) in found[key.replace('@', '_'), step]
+    pictures = {path.name for path in tmp_path.rglob('detections/*.png')}
+    assert pictures == {'test_0000_1.png', 'test_0001_1.png'}
 
 
 def test_terms_that_see_the_truth_are_those_of_the_page():

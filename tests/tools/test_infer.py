@@ -121,7 +121,8 @@ def test_tubes_are_summed_up(tool, tiny, capsys):
     assert re.fullmatch(r'  #0 \w+ 0\.\d{3}, frames 0 to 40', lines[start + 1])
     assert re.fullmatch(r'  #1 \w+ 0\.\d{3}, frames 0 to 19', lines[start + 2])
     tool('infer.py', video, '--weights', tiny[1], '--score-thr', '0.9')
-    assert '41 frames, 0 tubes' in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert '41 frames, 0 tubes\n  Trained for long enough? --mask-thr' in out
 
 
 def test_settings_reach_the_inferencer(tool, tiny, tmp_path, capsys):

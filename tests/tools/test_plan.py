@@ -1,8 +1,6 @@
 """Plans: the arithmetic, the tool on real (small) videos, and the page about it."""
 
 import re
-import shlex
-import sys
 
 import pytest
 from hypothesis import given
@@ -13,11 +11,6 @@ import plan as tool
 from tests.helpers import ROOT
 
 PAGE = (ROOT / 'docs/planning.md').read_text('utf-8')
-COMMANDS = [
-    shlex.split(line)
-    for block in re.findall(r'```bash\n(.*?)```', PAGE, re.DOTALL)
-    for line in block.splitlines()
-]
 CONFIG = str(ROOT / 'configs/toy_semi_var.py')
 MEASURED = tool.Measured([445, 1839], 3678, 8, 0.013, [3.7e5, 3.7e5], 192, 384)
 
@@ -115,20 +108,3 @@ def test_what_makes_no_sense_is_refused(arguments, message, capsys):
         tool.main(arguments)
     assert left.value.code == 2
     assert message in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_the_commands_of_the_page(toy, run):
-    (train, benchmark, plan) = [words for words in COMMANDS if words[0] == 'python']
-    assert benchmark[1] == 'tools/benchmark_data.py'  # has tests of its own
-    short = {
-        'configs/ucf24_semi_var.py': CONFIG,
-        'train_dataloader.sampler.num_rounds=200': (
-            'train_dataloader.sampler.num_rounds=8'
-        ),
-    }
-    for words in (train, plan):
-        words = [short.get(word, word) for word in words[1:]]
-        tool_path = ROOT / words[0]
-        printed = run(sys.executable, tool_path, *words[1:], SSVAD_TOY=str(toy))
-    assert 'steps of 32' in printed

@@ -1,6 +1,8 @@
 """The page of tools/report.py in a real browser, cut off from any network."""
 
+import base64
 import json
+import re
 import shutil
 
 import pytest
@@ -92,6 +94,21 @@ def test_it_fits_the_screen(page, width):
     page.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
     assert page.execute_script('return document.documentElement.scrollWidth') <= width
     page.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
+def test_what_is_folded_is_on_paper(page):
+    def seen():
+        return page.execute_script(
+            "return [...document.querySelectorAll('details > :not(summary)')]"
+            '.map(part => part.checkVisibility() && part.offsetHeight)'
+        )
+
+    assert seen() and not any(seen())
+    page.execute_cdp_cmd('Emulation.setEmulatedMedia', dict(media='print'))
+    assert all(seen())
+    page.execute_cdp_cmd('Emulation.setEmulatedMedia', dict(media=''))
+    paper = base64.b64decode(page.print_page())
+    assert len(re.findall(rb'/Type /Page\b', paper)) > 5
 
 
 def test_nothing_is_fetched_and_nothing_is_complained_about(page):

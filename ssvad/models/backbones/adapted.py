@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Union
 
+import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 STRIDES = (2, 4, 8)  # of the maps that the head takes, in time, height and width
-Tap = Union[int, str]
+Tap = Union[int, str, Sequence[Union[int, str]]]
 
 
 def shrink(x: Tensor, size: Sequence[int]) -> Tensor:
@@ -66,8 +67,9 @@ class AdaptedBackbone(BaseModule):
         backbone: Config of the backbone, (B, 3, T, H, W) to anything.
         taps: Three feature maps, from shallow to deep. A number counts those that the
             backbone returns, e.g. with ``out_indices``; a name is that of a layer in
-            it, e.g. ``'layer1'`` or ``'slow_path.layer1'``.
-        in_channels: Channels of these maps.
+            it, e.g. ``'layer1'`` or ``'slow_path.layer1'``. Several numbers and names
+            are several maps, taken together channel by channel.
+        in_channels: Channels of these maps, several taken together.
         channels: Channels to make of them: ``in_channels`` of the head.
         init_cfg: mmengine initialisation.
 
@@ -92,7 +94,7 @@ class AdaptedBackbone(BaseModule):
         self.backbone = MODELS.build(backbone)
         self.taps = tuple(taps)
         known = dict(self.backbone.named_modules())
-        missing = [tap for tap in taps if isinstance(tap, str) and tap not in known]
+        missing = [name for name in self._names() if name not in known]
         if missing:
             names = [name for name in known if name and name.count('.') < 2]
             raise ValueError(
@@ -121,32 +123,38 @@ class AdaptedBackbone(BaseModule):
             ValueError: If a tap is not such a map, with as many channels as said.
         """
         maps = []
-        for tap, map_, lateral, stride in zip(
+        for tap, found, lateral, stride in zip(
             self.taps, self._tapped(x), self.laterals, STRIDES
         ):
             channels = lateral[0].in_channels
-            if (
-                not isinstance(map_, Tensor)
-                or map_.ndim != 5
-                or map_.shape[1] != channels
-            ):
+            whole = all(isinstance(part, Tensor) and part.ndim == 5 for part in found)
+            if not whole or sum(part.shape[1] for part in found) != channels:
                 raise ValueError(
                     f'tap {tap!r} of {type(self.backbone).__name__} should be a map '
-                    f'(B, {channels}, T, H, W), got {_shape(map_)}'
+                    f'(B, {channels}, T, H, W), got {", ".join(map(_shape, found))}'
                 )
             size = [length // stride for length in x.shape[2:]]
-            maps.append(grow(lateral(shrink(map_, size)), size))
+            found = [shrink(part, size) for part in found]
+            if len(found) > 1:
+                found = [torch.cat([grow(part, size) for part in found], 1)]
+            maps.append(grow(lateral(found[0]), size))
         return tuple(maps)
 
-    def _tapped(self, x: Tensor) -> list[Tensor]:
-        names = [tap for tap in self.taps if isinstance(tap, str)]
-        layers = {name: self.backbone.get_submodule(name) for name in names}
+    def _names(self) -> list[str]:
+        return [part for tap in self.taps for part in _parts(tap) if type(part) is str]
+
+    def _tapped(self, x: Tensor) -> list[list[Tensor]]:
+        layers = {name: self.backbone.get_submodule(name) for name in self._names()}
         with outputs_of(layers) as caught:
             returned = self.backbone(x)
         if isinstance(returned, Tensor):
             returned = (returned,)
         found = {**dict(enumerate(returned)), **caught}
-        return [found.get(tap) for tap in self.taps]
+        return [[found.get(part) for part in _parts(tap)] for tap in self.taps]
+
+
+def _parts(tap: Tap) -> Sequence[int | str]:
+    return (tap,) if isinstance(tap, (int, str)) else tap
 
 
 def _shape(output) -> str:

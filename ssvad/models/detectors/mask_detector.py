@@ -136,8 +136,9 @@ class MaskDetector(BaseModel):
     def loss_by_output(self, output, data_samples: Sequence[ActionDataSample]) -> dict:
         """Compare outputs with ``gt_label`` and ``gt_mask`` of the same clips.
 
-        Without any clip the terms are zero and still connected to the network, so a
-        batch without labels trains on.
+        Without any clip the terms are still connected to the network, so a batch
+        without labels trains on. They are zero, but for a Dice term that is of all
+        processes: then its gradient is.
 
         Args:
             output: DetOutput of B clips.
@@ -148,7 +149,8 @@ class MaskDetector(BaseModel):
         """
         if not data_samples:
             zero = sum(field.sum() for field in output)
-            return dict(loss_cls=zero, loss_mask_bce=zero, loss_mask_dice=zero)
+            masks = self.loss_mask(output.mask, output.mask.detach())
+            return dict(loss_cls=zero, **masks)
         device = output.mask.device
         labels = torch.cat([s.gt_label for s in data_samples]).to(device)
         target = torch.stack([s.gt_mask for s in data_samples]).to(device)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from ssvad.models.losses.across_ranks import sum_over_ranks
 from ssvad.ramps import train_progress
 
 
@@ -26,20 +28,31 @@ def spread_loss(scores: Tensor, labels: Tensor, margin: float) -> Tensor:
     return (hinge * wrong).sum(1).mean()
 
 
-def dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
-    """One minus the Dice overlap of the whole batch taken as one set of pixels.
+def dice_loss(
+    logits: Tensor, target: Tensor, smooth: float = 1.0, over: str = 'batch'
+) -> Tensor:
+    """One minus the Dice overlap of masks.
 
     Args:
-        logits: Any shape.
+        logits: (B, ...), B >= 0.
         target: Same shape, 0 or 1.
         smooth: Added to both sides of the ratio; an empty mask predicted empty costs 0.
+        over: ``'batch'``: one ratio, of the clips of all processes taken as one set of
+            pixels (the released code, which has one process). ``'clip'``: the mean of
+            a ratio for each clip.
 
     Returns:
         Scalar in [0, 1].
     """
     prob = logits.sigmoid()
-    overlap = (prob * target).sum()
-    return 1 - (2 * overlap + smooth) / (prob.sum() + target.sum() + smooth)
+    if over == 'clip':
+        overlap = (prob * target).flatten(1).sum(1)
+        total = prob.flatten(1).sum(1) + target.flatten(1).sum(1)
+    else:
+        sums = torch.stack([(prob * target).sum(), prob.sum() + target.sum()])
+        overlap, total = sum_over_ranks(sums)
+    loss = 1 - (2 * overlap + smooth) / (total + smooth)
+    return loss.sum() / max(loss.numel(), 1)
 
 
 @MODELS.register_module()
@@ -95,18 +108,35 @@ class MaskLoss(nn.Module):
     Args:
         bce_weight: Factor of the cross entropy (mean over voxels).
         dice_weight: Factor of :func:`dice_loss`.
+        dice_over: ``'batch'`` or ``'clip'``, see :func:`dice_loss`. With ``'clip'`` a
+            step whose gradients are accumulated over several batches is that of one
+            large batch.
+
+    Raises:
+        ValueError: for another ``dice_over``.
     """
 
-    def __init__(self, bce_weight: float = 1.0, dice_weight: float = 1.0):
+    def __init__(
+        self,
+        bce_weight: float = 1.0,
+        dice_weight: float = 1.0,
+        dice_over: str = 'batch',
+    ):
         super().__init__()
+        if dice_over not in ('batch', 'clip'):
+            raise ValueError(f"dice_over must be 'batch' or 'clip', got {dice_over!r}")
         self.bce_weight = bce_weight
         self.dice_weight = dice_weight
+        self.dice_over = dice_over
 
     def forward(self, logits: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Compare (B, T, H, W) logits with a 0/1 target of the same shape."""
+        """Compare (B, T, H, W) logits with a 0/1 target of the same shape, B >= 0."""
         target = target.to(logits.dtype)
-        bce = F.binary_cross_entropy_with_logits(logits, target)
+        if len(logits):
+            bce = F.binary_cross_entropy_with_logits(logits, target)
+        else:
+            bce = logits.sum()
+        dice = dice_loss(logits, target, over=self.dice_over)
         return dict(
-            loss_mask_bce=self.bce_weight * bce,
-            loss_mask_dice=self.dice_weight * dice_loss(logits, target),
+            loss_mask_bce=self.bce_weight * bce, loss_mask_dice=self.dice_weight * dice
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from mmaction.registry import MODELS
 from torch import Tensor, nn
@@ -112,16 +113,8 @@ class SemiSupConsistency(SemiMethod):
         Returns:
             Scalar.
         """
-        squared = (read_out(second, self.on) - read_out(first, self.on)).square()
-        plain = masked_mean(squared, valid)
-        if not len(self.attention):
-            return plain
-        terms = []
-        for attention in self.attention:
-            attended = masked_mean(attention(first, second) * squared, valid)
-            share = ramp if attention.ramped else 1.0
-            terms.append(share * attended + (1 - share) * plain)
-        return sum(terms) / len(terms)
+        maps = self._attend(first, second)
+        return self._attended_distance(first, second, maps, valid, ramp)
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Consistency terms of a mixed batch, weighted."""
@@ -129,12 +122,22 @@ class SemiSupConsistency(SemiMethod):
         if self.mask_weight:
             (first, valid), (second, other) = self._aligned(step, 'mask')
             ramp = sigmoid_ramp(step.progress, self.first_epoch)
-            distance = self.mask_distance(first, second, valid & other, ramp)
-            losses['loss_cons_mask'] = self.loss_weight * self.mask_weight * distance
+            distance = partial(
+                self._attended_distance,
+                maps=self._attend(first, second),
+                valid=valid & other,
+                ramp=ramp,
+            )
+            weight = self.loss_weight * self.mask_weight
+            losses['loss_cons_mask'] = step.compare(
+                'loss_cons_mask', distance, first, second, weight
+            )
         if self.class_weight:
             (first, _), (second, _) = self._aligned(step, 'capsules')
-            distance = self.class_distance(first, second)
-            losses['loss_cons_cls'] = self.loss_weight * self.class_weight * distance
+            weight = self.loss_weight * self.class_weight
+            losses['loss_cons_cls'] = step.compare(
+                'loss_cons_cls', self.class_distance, first, second, weight
+            )
         return losses
 
     def maps(self, step: Step) -> dict[str, Tensor]:
@@ -145,6 +148,28 @@ class SemiSupConsistency(SemiMethod):
         for name, weights in attention.items():
             masks[name] = weights / weights.amax().clamp(min=1)
         return masks
+
+    def _attend(self, first: Tensor, second: Tensor) -> list[Tensor]:
+        return [attention(first, second) for attention in self.attention]
+
+    def _attended_distance(
+        self,
+        first: Tensor,
+        second: Tensor,
+        maps: Sequence[Tensor],
+        valid: Tensor,
+        ramp: float,
+    ) -> Tensor:
+        squared = (read_out(second, self.on) - read_out(first, self.on)).square()
+        plain = masked_mean(squared, valid)
+        if not maps:
+            return plain
+        terms = []
+        for attention, weights in zip(self.attention, maps):
+            attended = masked_mean(weights * squared, valid)
+            share = ramp if attention.ramped else 1.0
+            terms.append(share * attended + (1 - share) * plain)
+        return sum(terms) / len(terms)
 
     def _aligned(self, step: Step, field: str) -> list[tuple[Tensor, Tensor]]:
         pairs = []

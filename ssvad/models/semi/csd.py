@@ -48,13 +48,23 @@ class CSD(SemiMethod):
         losses = {}
         if self.class_weight:
             p, q = (class_distribution(x) for x, _ in aligned(step, 'capsules'))
-            divergence = mutual_kl(p, q).mean()
-            losses['loss_cons_cls'] = weight * self.class_weight * divergence
+            losses['loss_cons_cls'] = step.compare(
+                'loss_cons_cls',
+                lambda p, q: mutual_kl(p, q).mean(),
+                p,
+                q,
+                weight * self.class_weight,
+            )
         if self.mask_weight:
             (base, seen), (flip, also) = aligned(step, 'mask')
             foreground = (base > 0) & seen & also
-            distance = masked_mean((flip - base).square(), foreground)
-            losses['loss_cons_mask'] = weight * self.mask_weight * distance
+            losses['loss_cons_mask'] = step.compare(
+                'loss_cons_mask',
+                lambda base, flip: masked_mean((flip - base).square(), foreground),
+                base,
+                flip,
+                weight * self.mask_weight,
+            )
         return losses
 
 

@@ -65,15 +65,17 @@ class FFTMeanTeacher(MeanTeacher):
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """See :meth:`SemiMethod.forward`."""
-        student, teacher = step.student('strong').mask, step.teacher('weak').mask
-        squared = F.avg_pool3d(student - teacher, 3, 1, 1).square()
-        weights = sum(
-            edge_attention(z.sigmoid(), self.radius) for z in (student, teacher)
-        )
-        attended, plain = (weights * squared).mean(), F.mse_loss(student, teacher)
+        masks = step.student('strong').mask, step.teacher('weak').mask
+        weights = sum(edge_attention(z.sigmoid(), self.radius) for z in masks)
         ramp = sigmoid_ramp(step.progress)
-        distance = ramp * attended + (1 - ramp) * plain
-        return dict(loss_cons_mask=self.loss_weight * distance)
+
+        def distance(student: Tensor, teacher: Tensor) -> Tensor:
+            squared = F.avg_pool3d(student - teacher, 3, 1, 1).square()
+            attended, plain = (weights * squared).mean(), F.mse_loss(student, teacher)
+            return ramp * attended + (1 - ramp) * plain
+
+        term = step.compare('loss_cons_mask', distance, *masks, self.loss_weight)
+        return dict(loss_cons_mask=term)
 
     def maps(self, step: Step) -> dict[str, Tensor]:
         """Masks of both networks and the attention of the teacher's."""

@@ -38,8 +38,9 @@ class MeanTeacher(SemiMethod):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """See :meth:`SemiMethod.forward`."""
         weight = self.loss_weight * self.ramp(step.progress)
-        distance = F.mse_loss(step.student('strong').mask, step.teacher('weak').mask)
-        return dict(loss_cons_mask=weight * distance)
+        masks = step.student('strong').mask, step.teacher('weak').mask
+        term = step.compare('loss_cons_mask', F.mse_loss, *masks, weight)
+        return dict(loss_cons_mask=term)
 
     def maps(self, step: Step) -> dict[str, Tensor]:
         """Mask probabilities of student and teacher."""

@@ -131,6 +131,7 @@ class SemiDetector(BaseModel):
             losses.update(step.supervised_losses(self.method.sup_view))
         self.supervised_terms = {*losses, *self.method.supervised_terms}
         losses.update(self.method(step))
+        self.labeled_shares = step.labeled_shares
         return losses
 
     def method_maps(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
@@ -98,13 +100,16 @@ class StableMeanTeacher(MeanTeacher):
         ramp = self.ramp(step.progress)
         weight = self.loss_weight * ramp
         student, teacher = step.student('strong').mask, step.teacher('weak').mask
-        losses = dict(loss_cons_mask=weight * self.distance(student, teacher, ramp))
+        distance = partial(self.distance, ramp=ramp)
+        term = step.compare('loss_cons_mask', distance, student, teacher, weight)
+        losses = dict(loss_cons_mask=term)
         if self.recovery is None:
             return losses
         if self.ramp_recovered:
             weight = weight * ramp
         target = self.recovered(step)
-        losses['loss_cons_recovered'] = weight * self.distance(student, target, ramp)
+        term = step.compare('loss_cons_recovered', distance, student, target, weight)
+        losses['loss_cons_recovered'] = term
         losses.update(self._recovery_losses(step))
         return losses
 
@@ -123,13 +128,15 @@ class StableMeanTeacher(MeanTeacher):
 
     def _recovery_losses(self, step: Step) -> dict[str, Tensor]:
         masks = step.student('strong').mask.detach().sigmoid()[:, None]
-        if not step.labeled.any():
-            zero = sum(p.sum() for p in self.recovery.parameters()) * 0
-            return dict(loss_recovery_bce=zero, loss_recovery_dice=zero)
-        if self.recover_all:
-            logits = self.recovery(masks)[step.labeled]
+        if not step.labeled.any():  # compared all the same: other ranks wait for it
+            connected = sum(p.sum() for p in self.recovery.parameters())
+            logits, target = masks[:0] + connected * 0, masks[:0, 0]
         else:
-            logits = self.recovery(masks[step.labeled])
-        target = step.labeled_masks().to(masks)
+            known = step.labeled
+            if self.recover_all:
+                logits = self.recovery(masks)[known]
+            else:
+                logits = self.recovery(masks[known])
+            target = step.labeled_masks().to(masks)
         losses = self.loss_mask(logits[:, 0], target)
         return {k.replace('_mask_', '_recovery_'): v for k, v in losses.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -57,6 +57,8 @@ class Step:
         labeled: (B,) bool.
         samples: The data samples.
         progress: Position in training.
+        labeled_shares: By loss term what labelled clips add to it, see
+            :meth:`compare`.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Step:
         )
         self.progress: Progress = train_progress()
         self.detector = student
+        self.labeled_shares: dict[str, Tensor] = {}
         self._inputs = inputs
         self._joint_views = tuple(joint_views)
         self._teacher = teacher
@@ -181,6 +184,36 @@ class Step:
         geometry = [sample.metainfo['views'][view] for sample in self.samples]
         aligned, valid = to_original(maps.flatten(1, -3), geometry)
         return aligned.view_as(maps), valid
+
+    def compare(
+        self,
+        term: str,
+        measure: Callable[[Tensor, Tensor], Tensor],
+        first: Tensor,
+        second: Tensor,
+        weight: float,
+    ) -> Tensor:
+        """``weight * measure(first, second)``; notes what labelled clips add to it.
+
+        That is what remains if the two agree on all other clips, which costs the
+        measure once more, without gradient.
+
+        Args:
+            term: Name of the loss term, the key in ``labeled_shares``.
+            measure: Sums over clips and divides by what does not depend on ``second``;
+                0 between equals.
+            first: (B, ...).
+            second: Same shape.
+            weight: Factor.
+
+        Returns:
+            Scalar.
+        """
+        known = self.labeled.view(-1, *[1] * (first.ndim - 1))
+        with torch.no_grad():
+            share = measure(first, torch.where(known, second, first))
+            self.labeled_shares[term] = weight * share
+        return weight * measure(first, second)
 
     def labeled_samples(self) -> list[ActionDataSample]:
         """Data samples of the labelled clips, in their order."""
