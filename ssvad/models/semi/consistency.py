@@ -100,7 +100,12 @@ class SemiSupConsistency(SemiMethod):
         self.sup_view = self.views[0]
 
     def mask_distance(
-        self, first: Tensor, second: Tensor, valid: Tensor, ramp: float
+        self,
+        first: Tensor,
+        second: Tensor,
+        valid: Tensor,
+        ramp: float,
+        maps: Sequence[Tensor] | None = None,
     ) -> Tensor:
         """Attended squared distance of two aligned logit volumes.
 
@@ -109,12 +114,28 @@ class SemiSupConsistency(SemiMethod):
             second: Same shape.
             valid: (B, 1, H, W) bool.
             ramp: w of ramped attentions, in [0, 1].
+            maps: What to attend by, (B, T, H, W) for each attention; ``None``: to
+                these two.
 
         Returns:
             Scalar.
         """
-        maps = self._attend(first, second)
-        return self._attended_distance(first, second, maps, valid, ramp)
+        squared = (read_out(second, self.on) - read_out(first, self.on)).square()
+        plain = masked_mean(squared, valid)
+        if not len(self.attention):
+            return plain
+        if maps is None:
+            maps = self.attend(first, second)
+        terms = []
+        for attention, weights in zip(self.attention, maps):
+            attended = masked_mean(weights * squared, valid)
+            share = ramp if attention.ramped else 1.0
+            terms.append(share * attended + (1 - share) * plain)
+        return sum(terms) / len(terms)
+
+    def attend(self, first: Tensor, second: Tensor) -> list[Tensor]:
+        """The map of each attention, of two (B, T, H, W) logit volumes."""
+        return [attention(first, second) for attention in self.attention]
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Consistency terms of a mixed batch, weighted."""
@@ -123,10 +144,10 @@ class SemiSupConsistency(SemiMethod):
             (first, valid), (second, other) = self._aligned(step, 'mask')
             ramp = sigmoid_ramp(step.progress, self.first_epoch)
             distance = partial(
-                self._attended_distance,
-                maps=self._attend(first, second),
+                self.mask_distance,
                 valid=valid & other,
                 ramp=ramp,
+                maps=self.attend(first, second),
             )
             weight = self.loss_weight * self.mask_weight
             losses['loss_cons_mask'] = step.compare(
@@ -148,28 +169,6 @@ class SemiSupConsistency(SemiMethod):
         for name, weights in attention.items():
             masks[name] = weights / weights.amax().clamp(min=1)
         return masks
-
-    def _attend(self, first: Tensor, second: Tensor) -> list[Tensor]:
-        return [attention(first, second) for attention in self.attention]
-
-    def _attended_distance(
-        self,
-        first: Tensor,
-        second: Tensor,
-        maps: Sequence[Tensor],
-        valid: Tensor,
-        ramp: float,
-    ) -> Tensor:
-        squared = (read_out(second, self.on) - read_out(first, self.on)).square()
-        plain = masked_mean(squared, valid)
-        if not maps:
-            return plain
-        terms = []
-        for attention, weights in zip(self.attention, maps):
-            attended = masked_mean(weights * squared, valid)
-            share = ramp if attention.ramped else 1.0
-            terms.append(share * attended + (1 - share) * plain)
-        return sum(terms) / len(terms)
 
     def _aligned(self, step: Step, field: str) -> list[tuple[Tensor, Tensor]]:
         pairs = []
