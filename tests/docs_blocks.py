@@ -65,7 +65,9 @@ BLOCKS = {
     'docs/inference.md': [TOOLS + 'test_infer.py::test_commands_of_the_page_run'] * 3,
     'docs/methods.md': [
         # two methods, one seed, an epoch of 5 steps
-        TOOLS + 'test_benchmark_methods.py::test_two_methods_really_run'
+        TOOLS + 'test_benchmark_methods.py::test_two_methods_really_run',
+        # the commands that they would run
+        TOOLS + 'test_benchmark_methods.py::test_the_plots_of_the_page_are_planned',
     ],
     'docs/migration.md': [
         RELEASED,

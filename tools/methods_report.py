@@ -31,6 +31,7 @@ from methods_results import (
 # colours of Okabe and Ito, told apart by colour-blind readers as well
 BLUE, ORANGE = '#0072b2', '#d55e00'
 COLOURS = (BLUE, ORANGE, '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
+SHOWN = ('video-mAP@.5', 'capsule v@.5')  # in plots
 
 
 def spread_text(value: Spread | None, sign: str = '') -> str:
@@ -84,9 +85,8 @@ def plot_methods(results: Sequence[Result], setting: Setting) -> Figure:
     """
     groups = by_method(in_setting(results, setting))
     figure = Figure((9, 1.3 + 0.3 * len(groups)), layout='constrained')
-    shown = ('video-mAP@.5', 'capsule v@.5')
-    panels = figure.subplots(1, len(shown), sharey=True)
-    for panel, title in zip(panels, shown):
+    panels = figure.subplots(1, len(SHOWN), sharey=True)
+    for panel, title in zip(panels, SHOWN):
         for row, (name, group) in enumerate(groups.items()):
             values = [*values_of(group, METRICS[title]).values()]
             mean = statistics.fmean(values)
@@ -113,40 +113,49 @@ def plot_curves(results: Sequence[Result], over: str) -> Figure | None:
     Returns:
         ``None`` if no method was run at two points.
     """
-    lines = []
-    for name, group in by_method(results).items():
-        points = curve(group, over)
-        if name != CEILING and len(points) > 1:
-            lines.append((group[0].label, points))
-    if not lines:
+    groups = {
+        name: group
+        for name, group in by_method(results).items()
+        # a teacher's line would lie on its student's
+        if name != CEILING and '/' not in name and len(curve(group, over, MAIN)) > 1
+    }
+    if not groups:
         return None
-    figure = Figure((6.5, 4.2), layout='constrained')
-    panel = figure.subplots()
-    for number, (label, points) in enumerate(lines):
-        panel.errorbar(
-            [x for x, _ in points],
-            [mean for _, (mean, _) in points],
-            [spread or 0 for _, (_, spread) in points],
-            label=label,
-            color=COLOURS[number % len(COLOURS)],
-            marker='os^'[number // len(COLOURS) % 3],
-            ms=4,
-            capsize=3,
+    figure = Figure((10, 4.2), layout='constrained')
+    for panel, title in zip(figure.subplots(1, len(SHOWN)), SHOWN):
+        metric, ticks = METRICS[title], set()
+        for number, group in enumerate(groups.values()):
+            places, values = zip(*curve(group, over, metric))
+            panel.errorbar(
+                places,
+                [mean for mean, _ in values],
+                [spread or 0 for _, spread in values],
+                label=group[0].label,
+                color=COLOURS[number % len(COLOURS)],
+                marker='os^'[number // len(COLOURS) % 3],
+                ms=4,
+                capsize=3,
+            )
+            ticks.update(places)
+        panel.set_xticks(sorted(ticks))
+        for label, mean in _levels(results, over, metric):
+            panel.axhline(mean, color='grey', ls='--', lw=1)
+            place = dict(xycoords=('axes fraction', 'data'), ha='left', va='bottom')
+            panel.annotate(label, (0.01, mean), color='grey', fontsize=8, **place)
+        fractions = over == 'fraction'
+        panel.set_xlabel(
+            'labelled videos (%)' if fractions else 'unlabelled per labelled'
         )
-    for label, mean in _levels(results, over):
-        panel.axhline(mean, color='grey', ls='--', lw=1)
-        place = dict(xycoords=('axes fraction', 'data'), ha='right', va='bottom')
-        panel.annotate(label, (0.99, mean), color='grey', fontsize=8, **place)
-    fractions = over == 'fraction'
-    panel.set_xlabel('labelled videos (%)' if fractions else 'unlabelled per labelled')
-    panel.set_ylabel('video-mAP@.5 (%)')
-    panel.set_xticks(sorted({x for _, points in lines for x, _ in points}))
-    panel.grid(color='#e8e8e8')
-    panel.legend(fontsize=8, frameon=False)
+        panel.set_title(f'{title} (%)', fontsize=10)
+        panel.grid(color='#e8e8e8')
+    lines = panel.get_legend_handles_labels()
+    figure.legend(*lines, loc='outside lower center', ncols=4, frameon=False)
     return figure
 
 
-def _levels(results: Sequence[Result], over: str) -> list[tuple[str, float]]:
+def _levels(
+    results: Sequence[Result], over: str, metric: str
+) -> list[tuple[str, float]]:
     """Supervised means that do not depend on what varies."""
     groups = by_method(results)
     levels = [groups.get(CEILING, [])]
@@ -155,7 +164,7 @@ def _levels(results: Sequence[Result], over: str) -> list[tuple[str, float]]:
         baseline = groups.get(BASELINE, [])
         levels.append([r for r in baseline if r.setting.fraction in fractions])
     return [
-        (group[0].label, statistics.fmean(r.metrics[MAIN] for r in group))
+        (group[0].label, statistics.fmean(r.metrics[metric] for r in group))
         for group in levels
         if group
     ]

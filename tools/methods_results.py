@@ -140,13 +140,16 @@ def settings_of(results: Iterable[Result]) -> list[Setting]:
     return sorted(found, key=lambda s: (s.fraction, s.times or 0))
 
 
-def curve(results: Iterable[Result], over: str) -> list[tuple[float, Spread]]:
-    """Mean and spread of the main metric of one method over what varies.
+def curve(
+    results: Iterable[Result], over: str, metric: str
+) -> list[tuple[float, Spread]]:
+    """Mean and spread of a metric of one method over what varies.
 
     Args:
         results: Of one method.
         over: ``'fraction'`` (percent; runs with all the rest unlabelled) or
             ``'times'`` (unlabelled videos per labelled one).
+        metric: Key of the evaluation.
 
     Returns:
         Points (x, (mean, spread)), ascending.
@@ -156,5 +159,5 @@ def curve(results: Iterable[Result], over: str) -> list[tuple[float, Spread]]:
         fraction, times = result.setting
         if (times is None) == (over == 'fraction'):
             x = 100 * fraction if times is None else times
-            values.setdefault(x, []).append(result.metrics[MAIN])
+            values.setdefault(x, []).append(result.metrics[metric])
     return [(x, mean_and_spread(values[x])) for x in sorted(values)]

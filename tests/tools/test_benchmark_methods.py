@@ -216,6 +216,21 @@ def test_a_run_that_fails_stops_no_other(machine, tmp_path, capsys):
     }
 
 
+def test_the_plots_of_the_page_are_planned(dry_run):
+    found = []
+    for command in commands(blocks('docs/methods.md')[1]):
+        start, script, *given = words(command)
+        assert (start, script) == ('python', 'tools/benchmark_methods.py')
+        trained = [line for line in dry_run(*given) if line[3].endswith('train.py')]
+        runs = [line[line.index('--work-dir') + 1].split('/')[-2:] for line in trained]
+        found.append({setting for method, setting in runs if method == 'var'})
+    fractions, times = (
+        {f'{setting}_seed{seed}' for setting in settings for seed in (1, 2, 3)}
+        for settings in (('5', '10', '15', '20'), ('10_1x', '10_2x', '10_3x', '10_4x'))
+    )
+    assert found == [fractions, times]
+
+
 @pytest.mark.slow
 def test_two_methods_really_run(tmp_path, monkeypatch):
     """The command of the page, with fewer methods, seeds, epochs, steps and videos."""

@@ -75,12 +75,15 @@ def test_table_has_means_spreads_and_gains_within_a_seed(finished):
 def test_curves_take_the_runs_they_are_about(finished):
     found = results.by_method(results.read_results(finished, [*plan.METHODS]))
     means = {
-        over: [(x, mean) for x, (mean, _) in results.curve(found['var'], over)]
+        over: [
+            (x, mean)
+            for x, (mean, _) in results.curve(found['var'], over, results.MAIN)
+        ]
         for over in ('fraction', 'times')
     }
     assert means['fraction'] == [(10, 31.0), (20, 41.0)]
     assert means['times'] == [(1, 25.0), (2, 28.0), (4, 29.5)]
-    assert results.curve(found['sup'], 'times') == []
+    assert results.curve(found['sup'], 'times', results.MAIN) == []
 
 
 def test_report_files(finished):
