@@ -74,7 +74,7 @@ class ShardedStrategy(FSDPStrategy):
         )
         super().__init__(model_wrapper=wrapper, state_dict_cfg=whole, **kwargs)
 
-    def setup_env(self, *, launcher: str | None = None, **kwargs) -> None:
+    def _setup_env(self, *, launcher: str | None = None, **kwargs) -> None:
         """As in ``FSDPStrategy``.
 
         Raises:
@@ -85,7 +85,7 @@ class ShardedStrategy(FSDPStrategy):
                 'ShardedStrategy divides a model among the processes of a launcher; '
                 'there is none: use tools/dist_train.sh CONFIG GPUS'
             )
-        super().setup_env(launcher=launcher, **kwargs)
+        super()._setup_env(launcher=launcher, **kwargs)
 
     def build_optim_wrapper(self, optim_wrapper, model: nn.Module | None = None):
         """As in ``FSDPStrategy``, but for what is wrong with divided gradients.
