@@ -85,6 +85,11 @@ class MidEpochCheckpointHook(AtomicCheckpointHook):
                 f'a multiple of {accumulate}'
             )
         super().before_train(runner)
+        if runner.iter == (runner.epoch + 1) * len(runner.train_dataloader):
+            # The run ended between its last iteration and its validation: as then, the
+            # hub counts from 0, and the checkpoint is saved again after the validation.
+            runner.message_hub.update_info('iter', runner.iter - 1)
+            self._before_validation = self._step(runner)
 
     def save_mid_epoch(self, runner: Runner) -> bool:
         """Save after this iteration, if that has not been done already.

@@ -84,16 +84,19 @@ def test_killed_at_random_moments(whole, tmp_path):
         left, run = left - kills, run + 1
 
 
-def test_killed_at_random_moments_and_resumed_within_an_epoch(tmp_path):
-    rng = random.Random(time.time_ns() if KILLS else 1)
-    config = write_numbers_config(tmp_path, keep=2, extra=mid_epoch(interval=2))
-    begin = time.monotonic()
-    finish(config, 'whole')
-    duration = time.monotonic() - begin
-    for run in range(3 if KILLS else 1):
-        kills = kill_and_resume(config, f'w{run}', 5, duration, rng)
-        ends = (without_removals(end_of(name)) for name in ('whole', f'w{run}'))
-        LEDGER.add('numbers, random moments, resumed within an epoch', kills, *ends)
+def test_killed_after_an_iteration_and_resumed_within_the_epoch(tmp_path):
+    within = mid_epoch(interval=2)
+    calm = write_numbers_config(tmp_path, keep=2, extra=within)
+    finish(calm, 'whole')
+    os.mkdir('faulty')
+    # of 24; before and after one that is saved, and before the last validation
+    for done in range(2, 25) if KILLS else (9, 10, 24):
+        faults, run = [f'kill after_train_iter {done - 1}'], f'w{done}'
+        die(write_numbers_config('faulty', keep=2, extra=within, faults=faults), run)
+        assert newest(run)[0].iter == done - done % 2
+        finish(calm, run)
+        ends = (without_removals(end_of(name)) for name in ('whole', run))
+        LEDGER.add('an iteration, resumed within the epoch', 1, *ends)
 
 
 @pytest.fixture
